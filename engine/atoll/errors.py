@@ -1,0 +1,167 @@
+"""One tree of errors, cut by who must act.
+
+:class:`CallerError` — the caller sent something wrong; repeating it will fail again. :class:`StaleRoute` — the
+sender's shard map is old; follow the redirect. :class:`Retryable` — nobody is wrong; try again after a while.
+:class:`OutcomeUnknown` — the write may or may not have happened. :class:`PeerError` — another region broke the
+protocol. :class:`OperatorError` — the configuration or the machine is wrong; a person must mend it.
+
+Every error carries a stable ``code`` (the class name in snake case) that crosses the wire unchanged, so that a
+remote client raises the same class as an embedded one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+
+class AtollError(Exception):
+    """The root of everything Atoll raises on purpose. ``str()`` says what happened, where, and what to do."""
+
+    code: ClassVar[str] = "atoll_error"
+    registry: ClassVar[dict[str, type[AtollError]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+        AtollError.registry[cls.code] = cls
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+# -- the caller must act ------------------------------------------------------------------------------------------
+
+
+class CallerError(AtollError):
+    """The request itself is wrong. Nothing was stored; sending it again unchanged fails again."""
+
+
+class InvalidName(CallerError):
+    """A region, shard, zone, collection or field name outside the allowed alphabet."""
+
+
+class UnknownCollection(CallerError):
+    """The collection is not in the configuration of the region that was asked."""
+
+
+class UnknownField(CallerError):
+    """A merge operation on a field that was not declared, or any undeclared field of a strict collection."""
+
+
+class UnknownZone(CallerError):
+    """No such zone, no zone for that country, or no zone given where the collection needs one."""
+
+
+class InvalidKey(CallerError):
+    """A key that is empty, longer than the limit, or not text that Postgres can hold."""
+
+
+class InvalidValue(CallerError):
+    """A value the canonical codec refuses: NaN, an unsupported type, an integer beyond 64 bits, a naive datetime."""
+
+
+class WrongRule(CallerError):
+    """An operation that the field's merge rule does not have, or a value of the wrong type for the rule."""
+
+
+class ValueTooLarge(CallerError):
+    """A value, record or request above the size limit; the message names the limit and the size."""
+
+
+class InvalidToken(CallerError):
+    """A session token that is malformed, tampered with, or signed by another ring."""
+
+
+# -- the map is stale ---------------------------------------------------------------------------------------------
+
+
+class StaleRoute(AtollError):
+    """The shard that was asked does not own the position; nothing was written. Refresh the map and ask again."""
+
+
+class ZoneNotHosted(StaleRoute):
+    """This region may not hold the zone; ask one of the regions the message names."""
+
+
+# -- nobody is wrong: try again -----------------------------------------------------------------------------------
+
+
+class Retryable(AtollError):
+    """A passing condition. Nothing was written; the same request may succeed later."""
+
+
+class Unavailable(Retryable):
+    """A shard, node or region does not answer."""
+
+
+class Overloaded(Retryable):
+    """A bounded queue is full; the message names it and its bound."""
+
+
+class DeadlineExceeded(Retryable):
+    """The deadline passed before the request began to write."""
+
+
+class SessionNotCovered(DeadlineExceeded):
+    """The region has not yet seen all that the session token covers; the message names the missing batches."""
+
+
+class OutcomeUnknown(AtollError):
+    """The connection broke after a write was sent: it may or may not be stored. Read before you repeat it."""
+
+
+# -- another region must act --------------------------------------------------------------------------------------
+
+
+class PeerError(AtollError):
+    """Another region broke the protocol; what it sent was refused whole."""
+
+
+class ResidencyViolation(PeerError):
+    """A record of a zone that this region may not hold was offered to it, and refused before it was stored."""
+
+
+class CorruptFrame(PeerError):
+    """A replication frame, record or context that does not decode."""
+
+
+class WrongRing(PeerError):
+    """The peer belongs to another ring, speaks another wire version, or is not a member."""
+
+
+# -- an operator must act -----------------------------------------------------------------------------------------
+
+
+class OperatorError(AtollError):
+    """The configuration or the machine is wrong; the message names the file, the key and the fix."""
+
+
+class InvalidConfiguration(OperatorError):
+    """``atoll.toml`` is missing, unreadable or contradicts itself. Nothing was started."""
+
+
+class UnsafeShard(OperatorError):
+    """A shard's Postgres does not meet the durability or version rules (for instance ``synchronous_commit = off``)."""
+
+
+class PostgresNotFound(OperatorError):
+    """No Postgres binaries anywhere that the launcher looks."""
+
+
+class AlreadyRunning(OperatorError):
+    """A ring is running in this state directory."""
+
+
+class NotRunning(OperatorError):
+    """No ring is running in this state directory."""
+
+
+class SchemaMismatch(OperatorError):
+    """A shard's schema is newer than this code, or an applied migration was edited afterwards."""
+
+
+def from_code(code: str, message: str) -> AtollError:
+    """Rebuild an error that crossed the wire; an unknown code becomes a plain :class:`AtollError`."""
+    return AtollError.registry.get(code, AtollError)(message)
