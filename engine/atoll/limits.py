@@ -1,0 +1,115 @@
+"""Every bound in one place (promise I13), each with what happens when it is too small or too large."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# -- what a caller may send ---------------------------------------------------------------------------------------
+
+KEY_BYTES_MAX: Final = 1 * KIB
+"""UTF-8 bytes of a key. Larger: a primary-key entry no longer fits a B-tree page (2,704 bytes) with its position."""
+
+RECORD_BYTES_MAX: Final = 1 * MIB
+"""Encoded state of one record. Larger: one record fills a replication frame window and stalls its neighbours."""
+
+VALUE_DEPTH_MAX: Final = 32
+"""Nesting of lists and maps in a value. Larger: a hostile value can exhaust the interpreter's stack."""
+
+FIELDS_MAX: Final = 1_024
+"""Fields of one record. Larger: one row's merge blocks the event loop for milliseconds."""
+
+FIELD_NAME_BYTES_MAX: Final = 128
+"""UTF-8 bytes of a field name. Larger: names outweigh values in every stored row."""
+
+INTEGER_MIN: Final = -(1 << 63)
+INTEGER_MAX: Final = (1 << 63) - 1
+"""Integers are signed 64-bit, so that msgpack, Postgres and every other language hold them alike."""
+
+COUNTER_DIGITS_MAX: Final = 38
+"""Significant digits of a Decimal. Larger: sums grow without bound; smaller: money in small units does not fit."""
+
+MESSAGE_BYTES_MAX: Final = 8 * MIB
+"""One gRPC message, both directions. Smaller: a legal batch of large records is refused by the transport."""
+
+BATCH_OPERATIONS_MAX: Final = 1_000
+"""Operations in one client batch. Larger: one caller's batch delays everybody else's by its whole length."""
+
+TOKEN_BYTES_MAX: Final = 64 * KIB
+"""A session token. Larger than any honest ring needs; smaller: rings with many shards cannot carry sessions."""
+
+SESSION_TOKENS_MAX: Final = 32
+"""Tokens one request may present (a client keeps one per batch in flight until the next reply folds them)."""
+
+DEADLINE_SECONDS_DEFAULT: Final = 5.0
+DEADLINE_SECONDS_MAX: Final = 60.0
+"""How long a request may wait. Too small: a failover looks like an outage; too large: callers pile up."""
+
+# -- the write path -----------------------------------------------------------------------------------------------
+
+WRITE_LANES_PER_SHARD: Final = 2
+"""Group-commit lanes a shard. One: merging never overlaps the flush; many: groups shrink and flushes compete."""
+
+GROUP_RECORDS_MAX: Final = 256
+"""Records in one group commit. Smaller: more flushes; larger: the first waiter pays for the last one's merge."""
+
+LANE_QUEUE_MAX: Final = 8_192
+"""Writes waiting in one lane before callers get ``Overloaded``. Larger: latency hides behind the queue."""
+
+WRITE_ATTEMPTS_MAX: Final = 16
+"""Optimistic retries of one record against concurrent writers before the caller gets ``Overloaded``."""
+
+COUNTER_BLOCK: Final = 1 << 16
+"""Dot counters leased at a time. Smaller: more leases, each one flush; larger: a restart skips more numbers."""
+
+RECORD_CACHE_MAX: Final = 32_768
+"""Decoded records a lane keeps. Only a hint: a stale entry costs one retry. Larger: memory; smaller: more reads."""
+
+READ_BATCH_MAX: Final = 1_024
+"""Records in one read statement. Larger: one slow batch delays many readers."""
+
+READS_IN_FLIGHT_PER_SHARD: Final = 4
+"""Concurrent read statements a shard and node. More only move the queue into Postgres."""
+
+# -- replication --------------------------------------------------------------------------------------------------
+
+FRAME_BYTES: Final = 192 * KIB
+"""Payload of one replication frame. Smaller: per-message cost dominates; larger: one frame blocks the stream."""
+
+LINK_WINDOW_BYTES: Final = 16 * MIB
+"""Bytes in flight or blocked per origin shard before the sender pauses. Smaller: idle links; larger: memory."""
+
+BATCHES_PER_APPLY_MAX: Final = 64
+"""Consecutive batches applied in one transaction. Larger: longer row locks; smaller: more flushes."""
+
+APPLY_CHUNK_BYTES: Final = 4 * MIB
+"""Row bytes staged per apply transaction and shard; a larger batch is applied in several, its cut with the last."""
+
+CAPTURE_INTERVAL_SECONDS: Final = 0.005
+"""Pause between captures of a busy shard. Smaller: more flushes for cursors; larger: replication lag."""
+
+CAPTURE_IDLE_SECONDS: Final = 0.025
+"""Longest pause between captures of an idle shard (writers in other processes give no hint)."""
+
+RETENTION_INTERVAL_SECONDS: Final = 1.0
+"""How often acknowledged log rows are deleted. Larger: a longer log; smaller: pointless work."""
+
+BACKOFF_SECONDS_MIN: Final = 0.05
+BACKOFF_SECONDS_MAX: Final = 5.0
+"""Reconnect delays to a silent peer, with full jitter. Too small: a storm at heal; too large: slow to return."""
+
+HEARTBEAT_SECONDS: Final = 0.5
+"""How often an idle link says that it lives. A link silent for ``LINK_SILENCE_SECONDS`` is dropped and redialled."""
+
+LINK_SILENCE_SECONDS: Final = 5.0
+
+# -- clocks -------------------------------------------------------------------------------------------------------
+
+CLOCK_AHEAD_MAX_MS: Final = 60_000
+"""A remote timestamp further ahead of the local wall clock is refused: it would win every ``lww`` for that long."""
+
+CLOCK_BOUND_AHEAD_MS: Final = 2_000
+"""How far ahead the persisted upper bound of a region's clock is kept. Larger: the clock may jump so far at a
+restart; smaller: the bound is written more often."""
