@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from atoll.crdt.schema import Schema
+
 from atoll.errors import UnknownCollection, UnknownZone
 from atoll.ids import CollectionName, NodeName, RegionName, ShardName, ZoneName
 
