@@ -259,12 +259,15 @@ class ShardStore(Protocol):
         """
         ...
 
-    async def apply(self, origin: Origin, begins: int, completes: int, rows: Rows) -> ApplyResult:
+    async def apply(self, origin: Origin, begins: Cut, completes: int, rows: Rows) -> ApplyResult:
         """Join remote rows into this shard and move its cut, in one durable transaction (promise I4).
 
-        The rows belong to batches of ``origin`` up to ``begins``; all batches up to ``completes`` are complete with
-        this chunk (``completes <= begins``). Idempotent; older chunks change nothing. The caller has checked
-        the causal gate and residency. If any row is fenced nothing is applied and the cut stays.
+        The rows belong to batches of ``origin``; all its batches up to ``completes`` are complete with this chunk.
+        ``begins`` (which covers ``completes``) is joined into the shard's ``begun`` cut: it names every batch that is
+        released together with these rows, of this origin and of others, so that whoever reads the rows depends on
+        all of them (see :mod:`atoll.replication.inbox` on batches that depend on each other). Idempotent; older
+        chunks change nothing. The caller has checked the causal gate and residency. If any row is fenced nothing is
+        applied and both cuts stay.
         """
         ...
 
