@@ -150,6 +150,10 @@ class PostgresNotFound(OperatorError):
     """No Postgres binaries anywhere that the launcher looks."""
 
 
+class PostgresFailed(OperatorError):
+    """A Postgres server that the launcher manages could not be created or started; the message quotes its log."""
+
+
 class AlreadyRunning(OperatorError):
     """A ring is running in this state directory."""
 

@@ -113,3 +113,32 @@ CLOCK_AHEAD_MAX_MS: Final = 60_000
 CLOCK_BOUND_AHEAD_MS: Final = 2_000
 """How far ahead the persisted upper bound of a region's clock is kept. Larger: the clock may jump so far at a
 restart; smaller: the bound is written more often."""
+
+# -- Postgres servers that the launcher starts --------------------------------------------------------------------
+
+SERVER_CREATE_SECONDS_MAX: Final = 120.0
+"""How long ``initdb`` may take. Smaller: a busy machine cannot create many servers at once; larger: a hang hides."""
+
+SERVER_START_SECONDS_MAX: Final = 60.0
+"""From spawn to a connection that answers, crash recovery included. Smaller: a long recovery is cut off."""
+
+SERVER_STOP_SECONDS_MAX: Final = 15.0
+"""How long a fast shutdown may take before it becomes an immediate one. Smaller: needless recoveries."""
+
+SERVER_ABORT_SECONDS_MAX: Final = 8.0
+"""How long an immediate shutdown or a kill may take. Below five: Postgres has not yet killed its own children."""
+
+SERVER_LAUNCHES_AT_ONCE: Final = 8
+"""Servers created or started at the same time. Larger: each one is slow enough to run into its deadline."""
+
+SERVER_PORT_ATTEMPTS_MAX: Final = 8
+"""Ports tried before the start fails. Smaller: unlucky on a crowded machine; larger: a wrong setting hides."""
+
+SERVER_LOG_BYTES_MAX: Final = 8 * MIB
+"""A log file above this is put aside (one is kept) at the next start. Smaller: the history of a crash is lost."""
+
+SERVER_LOG_LINES_QUOTED: Final = 12
+"""Last lines of the log in the error of a failed start. Smaller: the cause scrolls out; larger: nobody reads it."""
+
+DOCKER_ANSWER_SECONDS_MAX: Final = 2.0
+"""How long a Docker engine may take to answer a ping. Larger: a machine without one waits for nothing."""
