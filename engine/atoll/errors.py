@@ -166,6 +166,10 @@ class SchemaMismatch(OperatorError):
     """A shard's schema is newer than this code, or an applied migration was edited afterwards."""
 
 
+class CorruptCatalog(OperatorError):
+    """The catalog holds a document that no version of this code wrote: restore it, or mend it by hand."""
+
+
 def from_code(code: str, message: str) -> AtollError:
     """Rebuild an error that crossed the wire; an unknown code becomes a plain :class:`AtollError`."""
     return AtollError.registry.get(code, AtollError)(message)

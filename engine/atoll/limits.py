@@ -114,6 +114,11 @@ CLOCK_BOUND_AHEAD_MS: Final = 2_000
 """How far ahead the persisted upper bound of a region's clock is kept. Larger: the clock may jump so far at a
 restart; smaller: the bound is written more often."""
 
+# -- the keyspace -------------------------------------------------------------------------------------------------
+
+INITIAL_RANGES_PER_SHARD: Final = 4
+"""Ranges of each zone that a shard gets in the first map. One: nothing to move without a split; many: a long map."""
+
 # -- Postgres servers that the launcher starts --------------------------------------------------------------------
 
 SERVER_CREATE_SECONDS_MAX: Final = 120.0

@@ -100,9 +100,7 @@ class Topology:
         """The zone, or :class:`UnknownZone` naming those that exist."""
         found = self.zones.get(ZoneName(name))
         if found is None:
-            raise UnknownZone(
-                f"no zone {name!r} in ring {self.ring!r}; configured: {', '.join(sorted(self.zones))}"
-            )
+            raise UnknownZone(f"no zone {name!r} in ring {self.ring!r}; configured: {', '.join(sorted(self.zones))}")
         return found
 
     def zone_of_country(self, code: str) -> ZoneName:
