@@ -1,0 +1,10 @@
+"""What every test can ask for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+pytest_plugins = ["tests.fixtures.servers"]
