@@ -147,3 +147,30 @@ SERVER_LOG_LINES_QUOTED: Final = 12
 
 DOCKER_ANSWER_SECONDS_MAX: Final = 2.0
 """How long a Docker engine may take to answer a ping. Larger: a machine without one waits for nothing."""
+
+# -- the supervisor and its node processes ------------------------------------------------------------------------
+
+RESTART_SECONDS_MIN: Final = 0.25
+RESTART_SECONDS_MAX: Final = 10.0
+RESTART_FORGIVEN_SECONDS: Final = 30.0
+"""Pause before a process that died is started again: doubles between the bounds, and begins anew for one that ran
+for ``FORGIVEN``. Too small: a broken process burns the machine; too large: an outage lasts longer than its cause."""
+
+START_ATTEMPTS_MAX: Final = 3
+"""Deaths of one node while the ring starts before the start is given up. Larger: a mistake is told late."""
+
+RING_READY_SECONDS_MAX: Final = 60.0
+"""From the last Postgres that answers to the last node that is ready. Smaller: a busy machine cannot start."""
+
+NODE_STOP_SECONDS_MAX: Final = 10.0
+"""How long a node may finish what it has begun before it is killed, which loses nothing acknowledged."""
+
+RING_STOP_SECONDS_MAX: Final = 45.0
+"""How long ``atoll down`` waits for the supervisor before it ends every process itself. Below the sum of the node's
+and the servers' own bounds: a slow but orderly stop is cut off."""
+
+HTTP_DRAIN_SECONDS_MAX: Final = 1.0
+"""How long open HTTP requests may go on when a node stops. Larger: a hanging scraper delays the stop."""
+
+READY_ANSWER_SECONDS_MAX: Final = 2.0
+"""How long a shard may take to answer the readiness question. Larger: a load balancer notices an outage late."""
