@@ -1,0 +1,59 @@
+"""How the command line speaks: rich for people, one JSON value on standard output for scripts.
+
+With ``--json`` nothing but that value reaches standard output, an error included. Progress bars and colours appear
+only on a terminal; messages about what happens go to standard error, answers to standard output.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Mapping, Set
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+
+from atoll.errors import AtollError
+
+answers = Console(highlight=False)
+"""Standard output: what was asked for."""
+
+notes = Console(stderr=True, highlight=False)
+"""Standard error: what goes on."""
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output, indented, with a final newline."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+    sys.stdout.write(orjson.dumps(value, default=plain, option=options).decode())
+    sys.stdout.flush()
+
+
+def plain(value: Any) -> Any:
+    """JSON for what JSON lacks: sets as sorted lists, decimals and dates as text, bytes as base64."""
+    match value:
+        case Mapping():
+            return dict(value)
+        case Set():
+            return sorted(value, key=lambda element: (type(element).__name__, element))
+        case Decimal() | UUID():
+            return str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case bytes():
+            return base64.b64encode(value).decode()
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def report_error(error: AtollError, *, as_json: bool) -> None:
+    """Say what went wrong: for people on standard error, for scripts as JSON on standard output."""
+    if as_json:
+        print_json({"error": {"code": error.code, "message": error.message}})
+        return
+    title = error.code.replace("_", " ")
+    notes.print(f"[bold red]{title}[/] {escape(error.message)}", soft_wrap=True)

@@ -1,0 +1,146 @@
+"""From the command line to the supervisor and back: start it in the background, wait, stop it, sweep after it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from atoll import limits
+from atoll.errors import AlreadyRunning, NotRunning, OperatorError, from_code
+from atoll.supervisor.directory import RingDirectory
+from atoll.supervisor.ring_state import Phase, RingState
+
+_POLL_SECONDS = 0.05
+
+
+def start_in_background(
+    configuration: Path,
+    directory: RingDirectory,
+    *,
+    pg_bin: Path | None = None,
+    on_change: Callable[[RingState], None] = lambda _: None,
+) -> RingState:
+    """Start a supervisor that outlives this process; returns the running ring's state.
+
+    Raises what kept the ring from starting; then nothing runs. An interrupt while waiting stops what has begun.
+    """
+    check_stopped(directory)
+    sweep(directory)
+    directory.create()
+    process = _spawn(configuration, directory, pg_bin)
+    try:
+        return _until_running(process, directory, on_change)
+    except BaseException:
+        with contextlib.suppress(NotRunning):
+            process.send_signal(signal.SIGTERM)
+            process.wait(limits.RING_STOP_SECONDS_MAX)
+        raise
+
+
+def _spawn(configuration: Path, directory: RingDirectory, pg_bin: Path | None) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "atoll.supervisor",
+        "--config",
+        str(configuration),
+        "--state",
+        str(directory.path),
+    ]
+    if pg_bin is not None:
+        command += ["--pg-bin", str(pg_bin)]
+    with directory.supervisor_log.open("ab") as output:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def _until_running(
+    process: subprocess.Popen[bytes], directory: RingDirectory, on_change: Callable[[RingState], None]
+) -> RingState:
+    while True:
+        ended = process.poll() is not None
+        state = RingState.load(directory.state_file)
+        if state is not None and state.supervisor == process.pid:
+            on_change(state)
+            if state.phase is Phase.RUNNING and not ended:
+                return state
+            if state.error is not None and ended:
+                raise from_code(state.error["code"], state.error["message"])
+        if ended:
+            raise OperatorError(f"the supervisor ended without a word; see {directory.supervisor_log}")
+        time.sleep(_POLL_SECONDS)
+
+
+def running_state(directory: RingDirectory) -> RingState:
+    """The state of the ring that runs here, or :class:`NotRunning` saying how to start one."""
+    state = RingState.load(directory.state_file)
+    if state is None or not directory.is_held():
+        raise NotRunning(f"no ring is running from {directory.path}: `atoll up` starts one")
+    return state
+
+
+def check_stopped(directory: RingDirectory) -> None:
+    """Raise :class:`AlreadyRunning` if a supervisor lives."""
+    if directory.is_held():
+        raise AlreadyRunning(
+            f"a ring is running from {directory.path}: `atoll status` shows it, `atoll down` stops it"
+        )
+
+
+def stop(directory: RingDirectory) -> None:
+    """Stop the ring that runs here; returns when every process is gone. Raises :class:`NotRunning`.
+
+    Asks the supervisor first; one that does not end in time is killed, and its children with it.
+    """
+    state = running_state(directory)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(state.supervisor, signal.SIGTERM)
+    if not _until(lambda: not directory.is_held(), limits.RING_STOP_SECONDS_MAX):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(state.supervisor, signal.SIGKILL)
+        if not _until(lambda: not directory.is_held(), limits.SERVER_ABORT_SECONDS_MAX):
+            raise OperatorError(f"supervisor process {state.supervisor} does not end; see {directory.logs}")
+    sweep(directory)
+
+
+def sweep(directory: RingDirectory) -> None:
+    """Forget a ring whose supervisor is dead: wait for its children to follow it, then remove the state file.
+
+    The kernel ends them; this only waits, for a server's fast shutdown may take a moment.
+    """
+    state = RingState.load(directory.state_file)
+    if state is None or directory.is_held():
+        return
+    pids = [part.pid for part in state.parts() if part.pid is not None]
+    _until(lambda: not any(_is_ours(pid, directory) for pid in pids), limits.SERVER_STOP_SECONDS_MAX)
+    for pid in pids:
+        if _is_ours(pid, directory):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    directory.state_file.unlink(missing_ok=True)
+
+
+def _is_ours(pid: int, directory: RingDirectory) -> bool:
+    """Whether the process still is the one that the state names: its command line carries this directory."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return os.fsencode(directory.path) in command
+
+
+def _until(condition: Callable[[], bool], timeout_seconds: float) -> bool:
+    """Whether the condition came true in time."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
