@@ -127,6 +127,10 @@ class CorruptFrame(PeerError):
     """A replication frame, record or context that does not decode."""
 
 
+class ClockTooFarAhead(PeerError):
+    """A timestamp further in the future than the guard allows; the sender's clock or ours is wrong."""
+
+
 class WrongRing(PeerError):
     """The peer belongs to another ring, speaks another wire version, or is not a member."""
 
@@ -143,7 +147,7 @@ class InvalidConfiguration(OperatorError):
 
 
 class UnsafeShard(OperatorError):
-    """A shard's Postgres does not meet the durability or version rules (for instance ``synchronous_commit = off``)."""
+    """A shard's Postgres does not meet the durability or version rules (say, ``synchronous_commit = off``)."""
 
 
 class PostgresNotFound(OperatorError):

@@ -31,6 +31,9 @@ INTEGER_MAX: Final = (1 << 63) - 1
 COUNTER_DIGITS_MAX: Final = 38
 """Significant digits of a Decimal. Larger: sums grow without bound; smaller: money in small units does not fit."""
 
+DECIMAL_EXPONENT_MAX: Final = 128
+"""Exponent of a Decimal, either sign. Larger: an exact sum of a huge and a tiny amount has that many digits."""
+
 MESSAGE_BYTES_MAX: Final = 8 * MIB
 """One gRPC message, both directions. Smaller: a legal batch of large records is refused by the transport."""
 

@@ -1,0 +1,1 @@
+"""What happened before what: dots, version vectors, contexts with gaps, hybrid clocks."""

@@ -1,0 +1,74 @@
+"""What every merge rule implements.
+
+A *payload* is the rule's own immutable form of one field's state; ``empty`` is its bottom. Rules hold no state: one
+instance of each lives in the registry.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from atoll.causality.dot import Dot
+from atoll.crdt.entries import Knowledge, Removed
+from atoll.crdt.operations import FieldOperation
+from atoll.crdt.schema import Rule
+from atoll.errors import WrongRule
+from atoll.ids import Actor
+from atoll.instant import Timestamp
+
+Payload = TypeVar("Payload")
+
+
+class MergeRule(ABC, Generic[Payload]):
+    """One way to merge the concurrent writes of a field."""
+
+    name: ClassVar[Rule]
+    code: ClassVar[int]
+    """The rule in stored bytes; frozen, never reused."""
+    allowed: ClassVar[str]
+    """The operations the rule has, for messages."""
+    empty: Payload
+
+    @abstractmethod
+    def apply(
+        self, field: str, operations: Sequence[FieldOperation], payload: Payload, dot: Dot, timestamp: Timestamp
+    ) -> tuple[Payload, Removed]:
+        """The delta of one write that applies ``operations`` in order to ``payload``; changes nothing.
+
+        Raises :class:`WrongRule` or :class:`InvalidValue`, naming the field.
+        """
+
+    @abstractmethod
+    def replacement(self, field: str, value: Any) -> tuple[FieldOperation, ...]:
+        """The operations after which the field holds exactly ``value``."""
+
+    @abstractmethod
+    def join(self, mine: Payload, theirs: Payload, my: Knowledge, their: Knowledge) -> Payload:
+        """The least state above both: commutative, associative, idempotent on reachable states."""
+
+    @abstractmethod
+    def is_alive(self, payload: Payload) -> bool:
+        """Whether the field has a value; one that has none is absent from the record's value."""
+
+    @abstractmethod
+    def value(self, payload: Payload) -> Any:
+        """The value that a reader sees; only asked of a field that is alive."""
+
+    @abstractmethod
+    def actors(self, payload: Payload) -> set[Actor]:
+        """Every actor the payload refers to."""
+
+    @abstractmethod
+    def pack(self, payload: Payload, index: dict[Actor, int]) -> list[Any]:
+        """The canonical flat list of the payload, actors by ``index``; KeyError for an actor that has none."""
+
+    @abstractmethod
+    def unpack(self, body: list[Any], actors: dict[int, Actor]) -> Payload:
+        """Inverse of :meth:`pack`; raises one of ``UNPACK_ERRORS`` for a list that no payload packs to."""
+
+    def refuse(self, operation: FieldOperation) -> WrongRule:
+        """The error for an operation that this rule does not have."""
+        kind = type(operation).__name__
+        return WrongRule(f"field {operation.field!r} is a {self.name}, which has no {kind}: use {self.allowed}")
