@@ -38,7 +38,7 @@ def resolve_zone(collection: Collection, zone: ZoneName | None) -> ZoneName:
     if implied is None:
         if not zone:
             raise UnknownZone(
-                f"collection {collection.name!r} is placed by zone: name the zone of the record (zone=... or country=...)"
+                f"collection {collection.name!r} is placed by zone: name the record's zone (or its country)"
             )
         return zone
     if zone and zone != implied:

@@ -38,7 +38,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class ShardMap:
-    """A version of the map. ``assignments`` are in order of position and do not overlap; ``version`` counts from 1."""
+    """A version (from 1) of the map. ``assignments`` are in order of position and do not overlap."""
 
     version: int
     assignments: Sequence[Assignment]

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from atoll.crdt.schema import Schema
-
 from atoll.errors import UnknownCollection, UnknownZone
 from atoll.ids import CollectionName, NodeName, RegionName, ShardName, ZoneName
 
