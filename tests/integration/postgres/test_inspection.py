@@ -1,0 +1,27 @@
+"""The independent look finds a text wherever it hides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import asyncpg
+
+from atoll.postgres.inspection import find_everywhere
+
+
+async def test_text_is_found_in_every_kind_of_column(fresh_database: Callable[[], str]) -> None:
+    dsn = fresh_database()
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("""
+        CREATE SCHEMA "a b";
+        CREATE TABLE "a b".bytes (data bytea);
+        CREATE TABLE documents (document jsonb, list text[]);
+        CREATE TABLE clean (data text);
+        INSERT INTO "a b".bytes VALUES (convert_to('..secret_7%..', 'UTF8')), ('other');
+        INSERT INTO documents VALUES ('{"x": ["a secret_7% b"]}', NULL), ('1', ARRAY['secret_7%']), ('2', '{}');
+        INSERT INTO clean VALUES ('secretX7Y');
+    """)
+    await connection.close()
+    database = dsn.rpartition("/")[2]
+    found = [finding for finding in await find_everywhere(dsn, ["secret_7%"]) if finding.database == database]
+    assert [(finding.table, finding.rows) for finding in found] == [('"a b".bytes', 1), ("public.documents", 2)]
