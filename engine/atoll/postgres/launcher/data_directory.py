@@ -169,11 +169,20 @@ class DataDirectory:
             file.write_text(f"{os.getpid()}{newline}{rest}")
 
     def note_launcher(self) -> None:
-        """Write down that this process owns the server from now on."""
+        """Write down that this process owns the server that runs here now."""
         self.launcher_path.write_text(f"{os.getpid()}\n")
 
     def _is_server(self, pid: int) -> bool:
-        return not processes.are_gone([pid]) and str(self.path) in processes.command_line(pid)
+        """Whether ``pid`` is a server of this directory, and not just a process with the same number.
+
+        After a reboot the number may well be that of a sibling server: its command line names another directory. A
+        server that somebody started without naming the directory might be on this one.
+        """
+        if processes.are_gone([pid]):
+            return False
+        words = f"{processes.command_line(pid)} "
+        is_anonymous = " -D " not in words and Path(words.split(" ")[0]).name in ("postgres", "postmaster")
+        return is_anonymous or f" -D {self.path} " in words
 
     def _is_orphan(self, pid: int) -> bool:
         """Whether the server was started by a launcher, and that launcher is no longer its parent."""

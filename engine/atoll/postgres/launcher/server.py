@@ -91,6 +91,7 @@ class Server:
     host = settings.HOST
 
     def __init__(self, spec: ServerSpec, binaries: Binaries, options: LaunchOptions | None = None) -> None:
+        settings.check_names(spec.settings)
         self.spec = spec
         self.name = spec.name
         self.files = DataDirectory(spec.data_directory)
@@ -208,9 +209,9 @@ class Server:
                 command, output=log, identity=self._options.identity, owned=[self.files.path]
             )
         try:
-            self.files.note_launcher()
             if not await self._became_ready(self._process):
                 return False
+            self.files.note_launcher()
             self._port = port
             self._facts = await self._ask_facts()
         except BaseException:

@@ -36,17 +36,22 @@ restart, no client of somebody else's can take its port by accident."""
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 
 
-def command_line_settings(settings: Mapping[str, str], port: int) -> list[str]:
-    """``-c name=value`` for the defaults, then ``settings``, then what no one may change: the address.
-
-    Raises :class:`InvalidConfiguration` for a name that is none, so that no setting can smuggle in another option.
-    """
+def check_names(settings: Mapping[str, str]) -> None:
+    """Raise :class:`InvalidConfiguration` for a name that is none, before anything is made or started."""
     for name in settings:
         if _NAME.fullmatch(name) is None:
             raise InvalidConfiguration(f"{name!r} is not the name of a Postgres setting")
+
+
+def command_line_settings(settings: Mapping[str, str], port: int) -> list[str]:
+    """The options of a server: the defaults, then ``settings``, then what no one may change, the address."""
     fixed = {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": ""}
-    merged = {**DEFAULTS, **settings, **fixed}
-    return [part for name, value in merged.items() for part in ("-c", f"{name}={value}")]
+    return options({**DEFAULTS, **settings, **fixed})
+
+
+def options(settings: Mapping[str, str]) -> list[str]:
+    """``-c name=value`` for each setting."""
+    return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
 def free_port() -> int:
