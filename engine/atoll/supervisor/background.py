@@ -37,22 +37,13 @@ def start_in_background(
     try:
         return _until_running(process, directory, on_change)
     except BaseException:
-        with contextlib.suppress(NotRunning):
-            process.send_signal(signal.SIGTERM)
-            process.wait(limits.RING_STOP_SECONDS_MAX)
+        process.terminate()
+        process.wait(limits.RING_STOP_SECONDS_MAX)
         raise
 
 
 def _spawn(configuration: Path, directory: RingDirectory, pg_bin: Path | None) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "atoll.supervisor",
-        "--config",
-        str(configuration),
-        "--state",
-        str(directory.path),
-    ]
+    command = [sys.executable, "-m", "atoll.supervisor", "--config", str(configuration)]
     if pg_bin is not None:
         command += ["--pg-bin", str(pg_bin)]
     with directory.supervisor_log.open("ab") as output:

@@ -2,7 +2,8 @@
 
 ``.atoll/`` beside ``atoll.toml`` holds ``ring.json`` (what runs), ``supervisor.lock`` (held by the supervisor for as
 long as it lives, by the kernel's word and not by a process id that may be somebody else's by now), ``logs/``,
-``data/`` and the password of the servers in ``password``. Nothing else is ever touched, ``wipe`` included.
+``data/``, the password of the servers in ``password`` and the key of session tokens in ``token.key``. Nothing else is
+ever touched, ``wipe`` included.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from atoll.configuration.configuration import TOKEN_KEY_FILE_NAME
 from atoll.errors import AlreadyRunning
-
-DIRECTORY_NAME = ".atoll"
 
 
 class RingDirectory:
@@ -28,14 +28,10 @@ class RingDirectory:
         self.state_file = self.path / "ring.json"
         self.lock_file = self.path / "supervisor.lock"
         self.password_file = self.path / "password"
+        self.token_key_file = self.path / TOKEN_KEY_FILE_NAME
         self.data = self.path / "data"
         self.logs = self.path / "logs"
         self.supervisor_log = self.logs / "supervisor.log"
-
-    @classmethod
-    def beside(cls, configuration_file: Path) -> RingDirectory:
-        """The state directory that belongs to a configuration file."""
-        return cls(configuration_file.absolute().parent / DIRECTORY_NAME)
 
     def create(self) -> None:
         """Make the directories, readable by this user alone: the state names passwords. Idempotent."""
@@ -76,10 +72,13 @@ class RingDirectory:
         return self.logs / f"{region}-{name}.log"
 
     def wipe(self) -> None:
-        """Remove everything this ring has stored here. To be called when nothing runs."""
+        """Remove everything this ring has stored here. To be called when nothing runs.
+
+        The token key goes too: a token that names batches of the removed data must not be believed afterwards.
+        """
         for directory in (self.data, self.logs):
             shutil.rmtree(directory, ignore_errors=True)
-        for file in (self.state_file, self.password_file, self.lock_file):
+        for file in (self.state_file, self.password_file, self.token_key_file, self.lock_file):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()

@@ -16,9 +16,10 @@ from typing import Any
 import structlog
 
 from atoll import limits
+from atoll.configuration import Configuration
 from atoll.errors import AtollError, OperatorError, PostgresFailed, Unavailable
-from atoll.keyspace.topology import Region, Topology
-from atoll.postgres.launcher import Binaries, Progress, Server, ServerSpec, Stage, start_servers, stop_servers
+from atoll.postgres.launcher import Progress, Server, ServerSpec, Stage, find_binaries, start_servers, stop_servers
+from atoll.supervisor.allotment import planned_state
 from atoll.supervisor.backoff import RestartPause
 from atoll.supervisor.directory import RingDirectory
 from atoll.supervisor.node_process import NodeProcess
@@ -39,16 +40,14 @@ log = structlog.get_logger("atoll.supervisor")
 class Keeper:
     """Runs one ring from start to stop. The caller holds the directory's lock and awaits :meth:`run` once."""
 
-    def __init__(
-        self, topology: Topology, configuration: Path, directory: RingDirectory, binaries: Binaries | None
-    ) -> None:
+    def __init__(self, configuration: Configuration, directory: RingDirectory, pg_bin: Path | None = None) -> None:
         self._directory = directory
-        self._binaries = binaries
+        self._pg_bin = pg_bin
         self._configuration = configuration
         self._stop = asyncio.Event()
         self._servers: list[tuple[ServerEntry, Server]] = []
         self._nodes: list[tuple[NodeEntry, NodeProcess]] = []
-        self.state = planned(topology, configuration)
+        self.state = planned_state(configuration, os.getpid())
 
     def stop(self) -> None:
         """Begin the orderly stop; :meth:`run` returns when nothing runs any more. May be called at any time."""
@@ -124,7 +123,8 @@ class Keeper:
         def note(progress: Progress) -> None:
             self._note(by_name[progress.name], _STAGES[progress.stage], None)
 
-        servers = await start_servers(specs, self._binaries, on_progress=note) if specs else []
+        binaries = await find_binaries(self._pg_bin) if specs else None
+        servers = await start_servers(specs, binaries, on_progress=note)
         self._servers = [(by_name[server.name], server) for server in servers]
         for entry, server in self._servers:
             self._link_log(server, entry)
@@ -141,8 +141,8 @@ class Keeper:
         return [(entry, self._node_process(entry)) for entry in self.state.nodes]
 
     def _node_process(self, entry: NodeEntry) -> NodeProcess:
-        command = ["-m", "atoll.server", "--config", str(self._configuration), "--region", entry.region]
-        command += ["--node", entry.name, "--state", str(self._directory.path)]
+        command = ["-m", "atoll.server", "--config", str(self._configuration.file), "--region", entry.region]
+        command += ["--node", entry.name, "--state", str(self._directory.state_file)]
         return NodeProcess(command=command, http=entry.http, log=self._directory.log_of(entry.region, entry.name))
 
     async def _until_ready(self, entry: NodeEntry, node: NodeProcess) -> None:
@@ -237,30 +237,6 @@ class Keeper:
     def _changed(self) -> None:
         self.state.save(self._directory.state_file)
         self._on_change(self.state)
-
-
-def planned(topology: Topology, configuration: Path) -> RingState:
-    """What is to run: a server for each shard without a DSN, and all nodes."""
-    return RingState(
-        ring=topology.ring,
-        configuration=str(configuration.absolute()),
-        supervisor=os.getpid(),
-        servers=[
-            ServerEntry(region=region.name, shard=shard.name)
-            for region in _regions(topology)
-            for shard in region.shards
-            if shard.dsn is None
-        ],
-        nodes=[
-            NodeEntry(region=region.name, name=node.name, grpc=node.grpc, http=node.http)
-            for region in _regions(topology)
-            for node in region.nodes
-        ],
-    )
-
-
-def _regions(topology: Topology) -> list[Region]:
-    return list(topology.regions.values())
 
 
 def _name(entry: ServerEntry | NodeEntry) -> str:

@@ -16,7 +16,7 @@ from atoll.supervisor.ring_state import NodeEntry, PartState, Phase, RingState, 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> RingDirectory:
-    made = RingDirectory.beside(tmp_path / "atoll.toml")
+    made = RingDirectory(tmp_path / ".atoll")
     made.create()
     return made
 

@@ -1,0 +1,61 @@
+"""``python -m atoll.supervisor``: keep one ring running until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import structlog
+
+from atoll.configuration import Configuration, ensure_token_key, load
+from atoll.errors import AtollError
+from atoll.logs import configure_logging
+from atoll.supervisor.directory import RingDirectory
+from atoll.supervisor.keeper import Keeper
+from atoll.supervisor.ring_state import RingState
+
+
+async def keep(
+    configuration: Configuration,
+    directory: RingDirectory,
+    pg_bin: Path | None,
+    on_change: Callable[[RingState], None] = lambda _: None,
+) -> None:
+    """Start the ring, keep it until a signal, stop it. The caller holds the directory's lock.
+
+    Raises what kept the ring from starting. The signals are this loop's for as long as it runs.
+    """
+    ensure_token_key(configuration)
+    keeper = Keeper(configuration, directory, pg_bin)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, keeper.stop)
+    await keeper.run(on_change)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 after an orderly stop, 1 when the ring could not be started: the state file says why."""
+    parser = argparse.ArgumentParser(prog="python -m atoll.supervisor", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--pg-bin", type=Path)
+    options = parser.parse_args(arguments)
+    configure_logging(part="supervisor")
+    try:
+        configuration = load(options.config)
+        directory = RingDirectory(configuration.state_directory)
+        directory.create()
+        with directory.held():
+            asyncio.run(keep(configuration, directory, options.pg_bin))
+            directory.state_file.unlink(missing_ok=True)
+    except AtollError as error:
+        structlog.get_logger("atoll.supervisor").error(error.message, code=error.code)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
