@@ -108,6 +108,32 @@ HEARTBEAT_SECONDS: Final = 0.5
 
 LINK_SILENCE_SECONDS: Final = 5.0
 
+LINK_BATCH_OVERHEAD_BYTES: Final = 4 * KIB
+"""What a batch weighs in a link's window beside its rows. Smaller: unbounded numbers of empty batches in flight."""
+
+STREAM_QUEUE_MAX: Final = 8
+"""Frames waiting between the shards' readers and one stream. Larger: memory; smaller: readers idle while it writes."""
+
+BATCHES_PER_READ: Final = 64
+"""Headers of batches read from a shard at a time. Smaller: more statements while catching up."""
+
+ANNOUNCE_INTERVAL_SECONDS: Final = 0.02
+"""Least time between two heartbeats that announce new captures. Larger: the peer waits longer to tell a batch that is
+under way from one that does not exist yet; smaller: more messages."""
+
+SIBLING_PATIENCE_SECONDS: Final = 0.03
+"""How long a batch waits for batches of its own region's other shards that do not exist yet. Smaller: effects may be
+seen before causes written within one capture; larger: that much replication lag under crossing sessions."""
+
+ACKNOWLEDGE_INTERVAL_SECONDS: Final = 0.004
+"""Least time between two acknowledgements on a stream. Smaller: more messages; larger: windows open later."""
+
+ACKNOWLEDGE_PERSIST_SECONDS: Final = 0.2
+"""Least time between two durable notes of one peer's acknowledgements. Smaller: more flushes; larger: a longer log."""
+
+LAG_SAMPLES: Final = 512
+"""Recent batches over which a peer's lag quantiles are computed. Smaller: p99 is noise; larger: slow to forget."""
+
 # -- clocks -------------------------------------------------------------------------------------------------------
 
 CLOCK_AHEAD_MAX_MS: Final = 60_000
@@ -121,6 +147,11 @@ restart; smaller: the bound is written more often."""
 
 INITIAL_RANGES_PER_SHARD: Final = 4
 """Ranges of each zone that a shard gets in the first map. One: nothing to move without a split; many: a long map."""
+
+# -- starting up --------------------------------------------------------------------------------------------------
+
+PREFLIGHT_SECONDS_MAX: Final = 5.0
+"""How long a configured database may take to answer before `atoll up`. Smaller: a waking one looks dead."""
 
 # -- Postgres servers that the launcher starts --------------------------------------------------------------------
 
