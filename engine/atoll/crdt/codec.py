@@ -199,6 +199,8 @@ def _unpack_strangers(strangers: Any, actors: dict[int, Actor]) -> None:
 
 
 def _unpack_presence(packed: Any, actors: dict[int, Actor]) -> Entries:
+    if type(packed) is list and len(packed) == 2:  # nearly every record: no concurrent writes
+        return ((actors[packed[0]], _counter(packed[1])),)
     dots = tuple((actors[position], _counter(counter)) for position, counter in _groups(packed, 2))
     if any(left >= right for left, right in itertools.pairwise(dots)):
         raise ValueError("the presence is not in order")
@@ -209,7 +211,7 @@ def _unpack_fields(packed: Any, actors: dict[int, Actor]) -> dict[str, FieldStat
     fields: dict[str, FieldState] = {}
     previous = ""
     for name, code, body in _groups(packed, 3):
-        if type(name) is not str or name <= previous or type(body) is not list:
+        if name <= previous or type(body) is not list:
             raise ValueError("the fields of a state are not in order")
         previous = name
         fields[name] = (code, RULE_OF_CODE[code].unpack(body, actors))

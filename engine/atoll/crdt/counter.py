@@ -74,7 +74,8 @@ class Counter(MergeRule[Rows]):
                 total = _sum(field, row.total, _amount(field, operation.amount))
                 after[dot.actor] = row._replace(dot=dot.counter, total=total)
             elif type(operation) is Clear:
-                after = {actor: _reset(row) for actor, row in after.items()}
+                # Also drops this write's own increments: a reset at this dot would swallow those that follow it.
+                after = {actor: _reset(row) for actor, row in before.items()}
             else:
                 raise self.refuse(operation)
         changes = [_change(before.get(actor), row) for actor, row in sorted(after.items())]

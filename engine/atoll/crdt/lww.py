@@ -77,7 +77,7 @@ class LastWriterWins(MergeRule[Entries]):
         return [part for actor, *rest in payload for part in (index[actor], *rest)]
 
     def unpack(self, body: list[Any], actors: dict[int, Actor]) -> Entries:
-        if len(body) == 4:
+        if len(body) == 4:  # nearly every register: no concurrent writes
             return (_entry(body, actors),)
         entries = tuple(_entry(body[at : at + 4], actors) for at in range(0, len(body), 4))
         if not entries or any(left[:2] >= right[:2] for left, right in itertools.pairwise(entries)):
@@ -91,8 +91,11 @@ def _strength(entry: tuple[Any, ...]) -> tuple[Timestamp, Actor, int]:
 
 def _entry(body: list[Any], actors: dict[int, Actor]) -> tuple[Any, ...]:
     position, counter, timestamp, value = body
-    if type(counter) is not int or type(timestamp) is not int or not is_stored_form(value):
-        raise ValueError("an entry of a register is malformed")
-    if not (0 < counter <= INTEGER_MAX and 0 <= timestamp <= INTEGER_MAX):
-        raise ValueError("the dot or timestamp of an entry is out of bounds")
-    return (actors[position], counter, timestamp, value)
+    if (
+        type(counter) is type(timestamp) is int
+        and 0 < counter <= INTEGER_MAX
+        and 0 <= timestamp <= INTEGER_MAX
+        and is_stored_form(value)
+    ):
+        return (actors[position], counter, timestamp, value)
+    raise ValueError("an entry of a register is malformed or out of bounds")

@@ -86,6 +86,24 @@ class Record:
         presence = () if isinstance(write, Delete) else ((dot.actor, dot.counter),)
         return Record(fields, presence, Context.of_interval(dot.actor, previous, dot.counter), removed)
 
+    def apply_and_join(self, write: Write, dot: Dot, timestamp: Timestamp, schema: Schema) -> Record:
+        """The record after ``write``: ``self.join(self.apply(...))``, at half the cost, for the writer.
+
+        A fresh delta is above everything here and removes only what is here, so no field that it does not name can
+        change and no removal stays pending.
+        """
+        delta = self.apply(write, dot, timestamp, schema)
+        if self.removed:
+            return self.join(delta)
+        fields = dict(self.fields)
+        for field in delta.fields:
+            _join_field(fields, field, self, delta)
+        for field in delta.removed:
+            if field not in delta.fields and field != PRESENCE:
+                _join_field(fields, field, self, delta)
+        previous = self.context.highest(dot.actor)
+        return Record(fields, delta.presence, self.context.with_interval(dot.actor, previous, dot.counter))
+
     # -- merging --------------------------------------------------------------------------------------------------
 
     def join(self, other: Record) -> Record:
@@ -164,8 +182,8 @@ class Record:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        removed = f", removed={ {name: sorted(self.removed[name]) for name in sorted(self.removed)} }"
-        return f"Record({self.value()}, {self.context}{removed if self.removed else ''})"
+        removed = {name: sorted(self.removed[name], key=repr) for name in sorted(self.removed)}
+        return f"Record({self.value()}, {self.context}{f', removed={removed}' if removed else ''})"
 
     def check_invariants(self) -> None:
         """Assert what every reachable state keeps; tests and simulations call it after each step."""
