@@ -158,6 +158,10 @@ class PostgresFailed(OperatorError):
     """A Postgres server that the launcher manages could not be created or started; the message quotes its log."""
 
 
+class NodeFailed(OperatorError):
+    """A node process could not be started; the message quotes its log."""
+
+
 class AlreadyRunning(OperatorError):
     """A ring is running in this state directory."""
 

@@ -8,6 +8,7 @@ from atoll.errors import (
     AlreadyRunning,
     AtollError,
     CallerError,
+    NodeFailed,
     NotRunning,
     OperatorError,
     OutcomeUnknown,
@@ -30,13 +31,13 @@ class ExitCode(IntEnum):
 
 
 MEANINGS: dict[ExitCode, str] = {
-    ExitCode.OK: "done; the answer is yes",
-    ExitCode.NO: "the answer is no: no such record, regions differ, something is down",
-    ExitCode.BAD_INPUT: "bad input or configuration; nothing was changed or started",
-    ExitCode.UNKNOWN: "no answer in time, or the outcome of a write is unknown: look, then repeat",
+    ExitCode.OK: "done, or yes",
+    ExitCode.NO: "no: no such record, regions differ, something is down",
+    ExitCode.BAD_INPUT: "bad input or configuration, nothing was changed",
+    ExitCode.UNKNOWN: "no answer in time, or a write's outcome is unknown",
     ExitCode.WRONG_STATE: "no ring is running here, or one already is",
-    ExitCode.INTERNAL: "a defect in Atoll itself",
-    ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
+    ExitCode.INTERNAL: "a defect in atoll",
+    ExitCode.INTERRUPTED: "interrupted",
 }
 
 
@@ -45,7 +46,7 @@ def exit_code_of(error: AtollError) -> ExitCode:
     match error:
         case NotRunning() | AlreadyRunning():
             return ExitCode.WRONG_STATE
-        case PostgresFailed():
+        case PostgresFailed() | NodeFailed():
             return ExitCode.NO
         case CallerError() | OperatorError():
             return ExitCode.BAD_INPUT

@@ -17,7 +17,7 @@ import structlog
 
 from atoll import limits
 from atoll.configuration import Configuration
-from atoll.errors import AtollError, OperatorError, PostgresFailed, Unavailable
+from atoll.errors import AtollError, NodeFailed, PostgresFailed, Unavailable
 from atoll.postgres.launcher import Progress, Server, ServerSpec, Stage, find_binaries, start_servers, stop_servers
 from atoll.supervisor.allotment import planned_state
 from atoll.supervisor.backoff import RestartPause
@@ -153,7 +153,7 @@ class Keeper:
                 entry.restarts += 1
                 self._note(entry, PartState.DOWN, None)
                 if entry.restarts >= limits.START_ATTEMPTS_MAX:
-                    raise OperatorError(f"node {entry.region}/{entry.name} does not start:\n{node.tail()}")
+                    raise NodeFailed(f"node {entry.region}/{entry.name} does not start:\n{node.tail()}")
                 await asyncio.sleep(pause.after(0))
                 node.start()
                 self._note(entry, PartState.STARTING, node.pid)

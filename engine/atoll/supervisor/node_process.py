@@ -26,6 +26,7 @@ class NodeProcess:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -43,6 +44,7 @@ class NodeProcess:
         """Spawn it, its output appended to its log, in a session of its own: Ctrl-C is not for it."""
         assert not self.is_running
         with self._log.open("ab") as output:
+            self._log_start = output.tell()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -77,9 +79,6 @@ class NodeProcess:
             self._process.wait()
 
     def tail(self, lines: int = 12) -> str:
-        """The end of its log, for an error message."""
-        try:
-            text = self._log.read_bytes()[-8192:].decode(errors="replace")
-        except FileNotFoundError:
-            return "(no log)"
+        """The end of what it logged since its last start, for an error message."""
+        text = self._log.read_bytes()[self._log_start :][-8192:].decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
