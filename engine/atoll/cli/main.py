@@ -19,12 +19,13 @@ from atoll.errors import AtollError
 
 START, RING, RECORDS, OPERATIONS, MEASURE = "Start here", "A ring on this machine", "Records", "Operations", "Measure"
 
-_INTRODUCTION = (
-    "Multi-region replication and sharding on stock Postgres.\n\n"
-    "Every region keeps serving reads and writes when it is cut off; nothing acknowledged is lost; all regions agree in "
-    "the end. [bold]atoll demo[/] shows it in a minute; [bold]atoll init[/] and [bold]atoll up[/] start a ring of your "
-    "own."
-)
+_INTRODUCTION = """\
+Multi-region replication and sharding on stock Postgres.
+
+Every region keeps serving reads and writes when it is cut off; nothing acknowledged is lost; all regions agree again.
+
+[bold]atoll demo[/] shows it in a minute. [bold]atoll init[/] and [bold]atoll up[/] start a ring of your own.
+"""
 
 _EPILOG = "[bold]Exit codes[/]  " + " · ".join(f"[bold]{code}[/] {meaning}" for code, meaning in MEANINGS.items())
 
