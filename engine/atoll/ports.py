@@ -6,13 +6,14 @@ called and what it guarantees. The value types that cross a port stand here besi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NewType, Protocol
 
 from atoll.causality.cut import Cut
-from atoll.ids import Actor, CollectionName, Origin, RecordId, RegionName
+from atoll.control import Location, NodeStatus, RowDigest
+from atoll.ids import Actor, CollectionName, Origin, RecordId, RegionName, ZoneName
 from atoll.instant import Timestamp
 from atoll.keyspace.key_range import KeyRange
 from atoll.keyspace.shard_map import ShardMap
@@ -372,4 +373,29 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close all channels. Idempotent."""
+        ...
+
+
+# -- operators ----------------------------------------------------------------------------------------------------
+
+
+class ControlSurface(Protocol):
+    """What the Control service serves: a node's answers to operators and tools."""
+
+    async def status(self) -> NodeStatus:
+        """The node's view now; shards that do not answer are told as such, within a bound."""
+        ...
+
+    def digest(self, zone: ZoneName) -> AsyncIterator[Sequence[RowDigest]]:
+        """Digests of all rows of a zone in this region, tombstones included, in the order of
+        :class:`~atoll.ids.RecordId`. Raises :class:`~atoll.errors.UnknownZone`,
+        :class:`~atoll.errors.ZoneNotHosted`, :class:`~atoll.errors.Unavailable`."""
+        ...
+
+    async def locate(self, collection: CollectionName, zone: ZoneName | None, key: str) -> Location:
+        """Where a record lives in this region; raises the caller's errors of a request for it."""
+        ...
+
+    async def drill(self, cut_off_from: Collection[RegionName]) -> None:
+        """Play dead to exactly these regions from now on; none of them: heal. Does not outlive the node."""
         ...

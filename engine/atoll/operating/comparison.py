@@ -12,18 +12,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
+from atoll.control import RowDigest
 from atoll.ids import RegionName, ZoneName
 
 DIFFERENCES_KEPT_MAX = 100
 """Differences that are kept by name; beyond, they are only counted. Larger: nobody reads on."""
-
-
-class RowDigest(NamedTuple):
-    """One row as a region holds it, tombstones included."""
-
-    collection: str
-    key: str
-    digest: bytes
 
 
 class Difference(NamedTuple):

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atoll.control import RowDigest
 from atoll.ids import RegionName, ZoneName
-from atoll.operating.comparison import DIFFERENCES_KEPT_MAX, RowDigest, ZoneComparison, compare_zone
+from atoll.operating.comparison import DIFFERENCES_KEPT_MAX, ZoneComparison, compare_zone
 
 ZONE = ZoneName("europe")
 
