@@ -1,0 +1,155 @@
+"""Imports go downwards only, and the outside world has one door each. The table is docs/architecture.md's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from tests.tidy.source import Source, engine_sources, is_within
+
+TIERS: list[set[str]] = [
+    # Inside one of the sets marked "peers" modules may import each other; anywhere else only what stands above here.
+    {"errors", "ids", "instant", "limits"},  # vocabulary, peers
+    {"causality"},
+    {"crdt"},
+    {"keyspace"},
+    {"replication"},
+    {"metrics", "ports", "requests"},  # the vocabulary of the engine, peers
+    {"node"},
+    {"wire"},
+    {"configuration", "http", "logs", "postgres", "rpc", "simulation", "system_clock", "system_entropy"},  # edges
+    {"server"},
+    {"client"},
+    {"supervisor"},
+    {"bench", "demo"},
+    {"cli"},
+]
+PEERS = (TIERS[0], TIERS[5])
+
+PURE = {"errors", "ids", "instant", "limits", "causality", "crdt", "keyspace", "replication", "requests", "ports"}
+WORLD = {
+    *("asyncio", "concurrent", "io", "logging", "multiprocessing", "os", "pathlib", "queue", "random", "sched"),
+    *("secrets", "select", "selectors", "shutil", "signal", "socket", "ssl", "subprocess", "sys", "tempfile"),
+    *("threading", "time", "structlog", "httpx", "starlette", "uvicorn", "uvloop"),
+}
+
+DOORS: dict[str, tuple[set[str], str]] = {
+    # what: (who may import it, what the others use)
+    "asyncpg": ({"atoll.postgres", "atoll.bench.plain"}, "the ShardStore and Catalog ports"),
+    "sqlalchemy": ({"atoll.postgres"}, "the ShardStore and Catalog ports"),
+    "grpc": ({"atoll.rpc"}, "the Transport port"),
+    "grpc_health": ({"atoll.rpc"}, "the Transport port"),
+    "grpc_reflection": ({"atoll.rpc"}, "the Transport port"),
+    "google.protobuf": ({"atoll.rpc"}, "the values of requests and replication.messages"),
+    "atoll.wire": ({"atoll.rpc"}, "the values of requests and replication.messages"),
+    "typer": ({"atoll.cli"}, "return values and let the CLI print them"),
+}
+"""``atoll.bench.plain`` is the opponent of the benchmark: plain asyncpg is what it is there to be."""
+
+
+def check_layers(sources: Iterable[Source]) -> list[str]:
+    """Complaints about imports that go upwards or sideways."""
+    rank = {part: number for number, tier in enumerate(TIERS) for part in tier}
+    complaints = []
+    for source in sources:
+        mine = _part(source.module)
+        if mine is None:
+            continue  # the facade of the package: what users import from it
+        if mine not in rank:
+            complaints.append(
+                f"{source.module}: atoll.{mine} has no place in the layers: add it to TIERS and the docs"
+            )
+            continue
+        for line, name in source.imports:
+            other = _part(name)
+            if other in rank and other != mine and not _may_import(mine, other, rank):
+                complaints.append(
+                    f"{source.module}:{line}: {mine} may not import {other}: layers import downwards only"
+                )
+    return complaints
+
+
+def _part(name: str) -> str | None:
+    """``b`` of ``atoll.b.c``; ``None`` for the package itself and for others."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "atoll" and len(parts) > 1 else None
+
+
+def _may_import(mine: str, other: str, rank: dict[str, int]) -> bool:
+    return rank[other] < rank[mine] or any({mine, other} <= peers for peers in PEERS)
+
+
+def check_doors(sources: Iterable[Source]) -> list[str]:
+    """Complaints about the outside world where it has no business."""
+    complaints = []
+    for source in sources:
+        for line, name in source.imports:
+            for what, (allowed, instead) in DOORS.items():
+                if is_within(name, what) and not any(is_within(source.module, module) for module in allowed):
+                    complaints.append(
+                        f"{source.module}:{line}: only {', '.join(sorted(allowed))} may import {what}: use {instead}"
+                    )
+            if _part(source.module) in PURE and name.partition(".")[0] in WORLD:
+                complaints.append(
+                    f"{source.module}:{line}: a pure layer may not import {name}: take it in as an argument"
+                )
+    return complaints
+
+
+def test_layers_import_downwards_only() -> None:
+    complaints = check_layers(engine_sources())
+    assert not complaints, "\n".join(complaints)
+
+
+def test_outside_world_has_one_door_each() -> None:
+    complaints = check_doors(engine_sources())
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("atoll.crdt.record", "from atoll.keyspace.position import zone_of"),
+        ("atoll.node.engine", "import atoll.postgres.store"),
+        ("atoll.node.engine", "from atoll import postgres"),
+        ("atoll.node.engine", "def late():\n    from atoll.rpc import channel"),
+        ("atoll.postgres.store", "from atoll.rpc.codec import encode"),
+        ("atoll.keyspace.router", "from ..node import engine"),
+        ("atoll.limits", "from atoll.causality.cut import Cut"),
+        ("atoll.novelty", "import atoll.ids"),
+    ],
+)
+def test_import_upwards_is_found(module: str, text: str) -> None:
+    assert len(check_layers([Source(module, text)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("atoll.node.engine", "import asyncpg"),
+        ("atoll.http.health", "import sqlalchemy.ext.asyncio as sa"),
+        ("atoll.client.remote", "from grpc import aio"),
+        ("atoll.node.engine", "from atoll.wire.v1 import data_pb2"),
+        ("atoll.keyspace.router", "import asyncio"),
+        ("atoll.crdt.value", "from os.path import join"),
+        ("atoll.ports", "import time"),
+    ],
+)
+def test_outside_world_in_the_wrong_place_is_found(module: str, text: str) -> None:
+    assert len(check_doors([Source(module, text)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("atoll.node.engine", "import asyncio\nfrom atoll.ports import Clock"),
+        ("atoll.ids", "from atoll.errors import InvalidName"),
+        ("atoll.postgres.store", "import asyncpg\nfrom atoll.node import codec\nfrom atoll.postgres import rows"),
+        ("atoll.rpc.server", "import grpc\nfrom atoll.wire.v1 import data_pb2"),
+        ("atoll", "from atoll.client import connect"),
+    ],
+)
+def test_import_downwards_is_allowed(module: str, text: str) -> None:
+    source = Source(module, text)
+    complaints = check_layers([source]) + check_doors([source])
+    assert not complaints, "\n".join(complaints)
