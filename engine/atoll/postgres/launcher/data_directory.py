@@ -7,10 +7,12 @@ or was orphaned (then it is stopped): the sweep for platforms that cannot tie a 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
 import shutil
+import subprocess
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -86,6 +88,9 @@ class DataDirectory:
             except TimeoutError:
                 limit = limits.SERVER_CREATE_SECONDS_MAX
                 raise PostgresFailed(f"initdb did not end within {limit:.0f} s: see {self.log_path}") from None
+            except asyncio.CancelledError:
+                await _interrupt(process)
+                raise
             finally:
                 processes.discard(process)
         if code != 0:
@@ -192,6 +197,13 @@ class DataDirectory:
             return False
         entry = processes.process_table().get(pid)
         return entry is None or entry.parent != launcher
+
+
+async def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Let ``initdb`` end in order: when killed, it leaves shared memory behind that nobody would ever remove."""
+    process.send_signal(processes.FAST_SHUTDOWN)
+    with contextlib.suppress(TimeoutError):
+        await processes.exit_of(process, timeout_seconds=limits.SERVER_ABORT_SECONDS_MAX)
 
 
 async def _stop_orphan(pid: int) -> None:

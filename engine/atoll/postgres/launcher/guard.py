@@ -24,6 +24,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
+ON_LINUX = sys.platform == "linux"
 EXIT_CODE = 125
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
@@ -37,8 +38,8 @@ def fail(sentence: str) -> NoReturn:
     os._exit(EXIT_CODE)
 
 
-def libc() -> Any:
-    """The C library, with errno kept."""
+def system_calls() -> Any:
+    """The C library, for the calls that Python lacks; loaded while Python's own files can still be read."""
     import ctypes
 
     return ctypes.CDLL(None, use_errno=True)
@@ -58,10 +59,10 @@ def ordinary_account() -> tuple[str, int, int]:
     return fail("running as root, and this machine has neither an account 'postgres' nor 'nobody' to run Postgres as")
 
 
-def enter_user_namespace(user: int, group: int) -> bool:
+def enter_user_namespace(library: Any, user: int, group: int) -> bool:
     """Look like ``user`` to this process and its children while staying root on disk; False when forbidden."""
     outer_user, outer_group = os.geteuid(), os.getegid()
-    if libc().unshare(CLONE_NEWUSER) != 0:
+    if library.unshare(CLONE_NEWUSER) != 0:
         return False
     maps = (("setgroups", "deny"), ("uid_map", f"{user} {outer_user} 1"), ("gid_map", f"{group} {outer_group} 1"))
     try:
@@ -73,14 +74,14 @@ def enter_user_namespace(user: int, group: int) -> bool:
     return os.geteuid() == user and os.getegid() == group
 
 
-def namespace_is_allowed(user: int, group: int) -> bool:
+def namespace_is_allowed(library: Any, user: int, group: int) -> bool:
     """Try it in a child first: a namespace entered half-way cannot be left again."""
-    if sys.platform != "linux":
+    if not ON_LINUX:
         return False
     child = os.fork()
     if child == 0:
         try:
-            os._exit(0 if enter_user_namespace(user, group) else 1)
+            os._exit(0 if enter_user_namespace(library, user, group) else 1)
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -113,12 +114,12 @@ def become_account(name: str, user: int, group: int, program: str, owned: list[s
             )
 
 
-def leave_root(identity: str, program: str, owned: list[str]) -> None:
+def leave_root(library: Any, identity: str, program: str, owned: list[str]) -> None:
     """Be anybody but root; see the module's first lines for the order."""
     name, user, group = ordinary_account()
-    if identity != "account" and namespace_is_allowed(user, group):
+    if identity != "account" and namespace_is_allowed(library, user, group):
         give(owned, os.geteuid(), os.getegid())
-        if not enter_user_namespace(user, group):
+        if not enter_user_namespace(library, user, group):
             fail("a user namespace was allowed a moment ago and is refused now; start again")
     elif identity == "namespace":
         fail("running as root, and this kernel or container does not allow user namespaces")
@@ -127,11 +128,9 @@ def leave_root(identity: str, program: str, owned: list[str]) -> None:
         become_account(name, user, group, program, owned)
 
 
-def die_with(parent: int) -> None:
+def die_with(library: Any, parent: int) -> None:
     """Ask the kernel for SIGINT at the parent's death, and notice a parent that died before the question."""
-    if sys.platform != "linux":
-        return
-    if libc().prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0) != 0:
+    if library.prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0) != 0:
         fail("the kernel refused to watch the parent process (PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
         fail("the process that asked for this server is gone")
@@ -140,11 +139,13 @@ def die_with(parent: int) -> None:
 def main(arguments: list[str]) -> None:
     order: dict[str, Any] = json.loads(arguments[0])
     command = arguments[1:]
+    library = system_calls() if ON_LINUX else None
     os.chdir("/")
     os.umask(0o077)
     if os.geteuid() == 0:
-        leave_root(order["identity"], command[0], order["owned"])
-    die_with(order["parent"])
+        leave_root(library, order["identity"], command[0], order["owned"])
+    if ON_LINUX:
+        die_with(library, order["parent"])
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         os.execv(command[0], command)

@@ -214,8 +214,8 @@ class Server:
             self.files.note_launcher()
             self._port = port
             self._facts = await self._ask_facts()
-        except BaseException:
-            self.kill()
+        except BaseException:  # cancellation included; in order, for a killed server leaves shared memory behind
+            await self.stop()
             raise
         return True
 
