@@ -76,6 +76,33 @@ READ_BATCH_MAX: Final = 1_024
 READS_IN_FLIGHT_PER_SHARD: Final = 4
 """Concurrent read statements a shard and node. More only move the queue into Postgres."""
 
+READ_QUEUE_MAX: Final = 32_768
+"""Reads waiting for one shard before callers get ``Overloaded``. Larger: latency hides behind the queue."""
+
+DEADLINE_SWEEP_SECONDS: Final = 0.02
+"""How often requests in flight are compared with the clock. Smaller: wasted work; larger: deadlines are met late."""
+
+SESSION_POLL_SECONDS_MIN: Final = 0.002
+SESSION_POLL_SECONDS_MAX: Final = 0.02
+"""How often a read asks again whether its session is covered. Too small: needless statements; too large: slow reads."""
+
+CAPTURE_RETRY_SECONDS: Final = 0.002
+"""Pause of a write that waits for a batch while another process captures. Smaller: competing captures."""
+
+MAP_REFRESH_SECONDS_MIN: Final = 0.05
+"""Least time between two reads of the shard map. Smaller: a fenced range asks the catalog once per operation."""
+
+FORWARD_AVOID_SECONDS: Final = 2.0
+"""How long a region whose last answer failed is tried after the others. Smaller: each request pays for the attempt."""
+
+# -- the client ---------------------------------------------------------------------------------------------------
+
+CLIENT_OPERATIONS_WAITING_MAX: Final = 65_536
+"""Calls that wait in one client before further calls get ``Overloaded``. Larger: memory, and answers come late."""
+
+CLIENT_BATCHES_IN_FLIGHT_MAX: Final = 32
+"""Batches that a remote client has sent and not seen answered. Smaller: an idle link; larger: a longer queue."""
+
 # -- replication --------------------------------------------------------------------------------------------------
 
 FRAME_BYTES: Final = 192 * KIB
@@ -133,6 +160,58 @@ ACKNOWLEDGE_PERSIST_SECONDS: Final = 0.2
 
 LAG_SAMPLES: Final = 512
 """Recent batches over which a peer's lag quantiles are computed. Smaller: p99 is noise; larger: slow to forget."""
+
+# -- a shard's store ----------------------------------------------------------------------------------------------
+
+REPLICATED_ROW_BYTES_MAX: Final = 16 * MIB
+"""One row as it travels: contexts, state and document. Smaller: a record whose concurrent writes add up cannot leave
+its shard; larger: a hostile peer makes the receiver hold as much."""
+
+SHARD_WRITE_CONNECTIONS: Final = 4
+"""Connections that run group commits, a store. Fewer than lanes: lanes wait for each other; more: idle backends."""
+
+SHARD_READ_CONNECTIONS: Final = 4
+"""Connections that run reads, a store. Fewer than reads in flight: reads queue before they reach Postgres."""
+
+SHARD_APPLY_CONNECTIONS: Final = 4
+"""Connections that join remote rows, a store: one per origin shard at work. Each has a staging table of its own."""
+
+SHARD_STREAM_CONNECTIONS: Final = 8
+"""Connections that stream batches and scans, a store. Each may be held as long as its slowest reader takes; fewer:
+one slow peer delays the others."""
+
+SHARD_CONTROL_CONNECTIONS: Final = 3
+"""Connections for captures, leases, ownership and figures, a store."""
+
+SHARD_CONNECT_SECONDS_MAX: Final = 5.0
+"""How long connecting to a shard may take. Smaller: a busy server looks dead; larger: a dead one is noticed late."""
+
+SHARD_STATEMENT_SECONDS_MAX: Final = 30.0
+"""How long a shard may take for one answer. Smaller: a stalled disk looks like an outage; larger: a connection that
+died without a word blocks its lane for as long."""
+
+SHARD_CONNECTION_AGE_SECONDS: Final = 1_800.0
+"""After this long a connection is replaced when it is next idle. Larger: a session's staging table holds back the
+server's transaction-id horizon, and statement caches only grow; smaller: needless connecting."""
+
+SHARD_STREAM_PIECES: Final = 4
+"""Pieces a stream reads ahead of its consumer. Larger: memory; smaller: Postgres waits for each piece."""
+
+SHARD_STREAM_SECONDS_MAX: Final = 300.0
+"""How long streaming one batch may take, slow reader included. Larger: its snapshot holds back vacuum for as long;
+smaller: a large batch never gets through a thin link."""
+
+SHARD_SCAN_ROWS: Final = 1_000
+"""Rows in one chunk of a scan. Larger: memory and slower first chunk; smaller: more round trips."""
+
+SHARD_CONFLICT_ATTEMPTS: Final = 5
+"""Repeats of a transaction that Postgres ended for a deadlock or a serialization failure, before ``Unavailable``."""
+
+COLLECT_ROWS: Final = 10_000
+"""Log rows deleted in one transaction. Larger: longer locks and WAL bursts; smaller: more flushes."""
+
+MIGRATION_LOCK_SECONDS: Final = 10
+"""How long a migration waits for a table lock before it gives up, so that writers do not queue behind it."""
 
 # -- clocks -------------------------------------------------------------------------------------------------------
 
@@ -208,3 +287,6 @@ HTTP_DRAIN_SECONDS_MAX: Final = 1.0
 
 READY_ANSWER_SECONDS_MAX: Final = 2.0
 """How long a shard may take to answer the readiness question. Larger: a load balancer notices an outage late."""
+
+STATUS_SECONDS_MAX: Final = 3.0
+"""How long one shard may take to tell its figures. Larger: `atoll status` waits for the dead."""
