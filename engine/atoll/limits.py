@@ -158,6 +158,12 @@ ACKNOWLEDGE_INTERVAL_SECONDS: Final = 0.004
 ACKNOWLEDGE_PERSIST_SECONDS: Final = 0.2
 """Least time between two durable notes of one peer's acknowledgements. Smaller: more flushes; larger: a longer log."""
 
+STREAMS_PER_PEER_MAX: Final = 16
+"""Replication streams one region may have open to a node. Smaller: a region of many nodes is refused."""
+
+FOREIGN_CAPTURE_POLL_SECONDS: Final = 0.1
+"""How often a node looks for batches that another node of its region captured. Larger: those travel later."""
+
 LAG_SAMPLES: Final = 512
 """Recent batches over which a peer's lag quantiles are computed. Smaller: p99 is noise; larger: slow to forget."""
 

@@ -1,0 +1,57 @@
+"""How far a region's shards have come with every remote origin, as this node knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from atoll.causality.cut import Cut, meet_all
+from atoll.ids import Origin, ShardName
+from atoll.node.waiting import Bell, either
+from atoll.ports import Clock
+
+
+class RegionProgress:
+    """Per own shard, the cut of remote batches that are complete there. A lower bound of the truth: another node of
+    the region may have brought a shard further. Cuts only grow."""
+
+    def __init__(self, shards: Iterable[ShardName], clock: Clock) -> None:
+        self._cuts = dict.fromkeys(shards, Cut.EMPTY)
+        self._region = Cut.EMPTY
+        self._bell = Bell()
+        self._clock = clock
+
+    def shard(self, shard: ShardName) -> Cut:
+        """What one shard reflects in full."""
+        return self._cuts[shard]
+
+    def region(self) -> Cut:
+        """What all shards reflect in full: their entrywise minimum."""
+        return self._region
+
+    async def changed(self) -> None:
+        """Return after the next advance of any shard. To miss none, use :meth:`wait_for`."""
+        await self._bell.wait(self._bell.ticket())
+
+    async def wait_for(self, shard: ShardName, cut: Cut, deadline: float) -> bool:
+        """Wait until ``shard`` covers ``cut``; ``False`` if the clock's :meth:`~atoll.ports.Clock.monotonic` passes
+        ``deadline`` first."""
+        while not self._cuts[shard].covers(cut):
+            left_seconds = deadline - self._clock.monotonic()
+            if left_seconds <= 0:
+                return False
+            await either(self._bell.wait(self._bell.ticket()), left_seconds, self._clock)
+        return True
+
+    def advance(self, shard: ShardName, origin: Origin, number: int) -> None:
+        """``shard`` has completed the batches of ``origin`` up to ``number``."""
+        self.learn(shard, self._cuts[shard].advanced(origin, number))
+
+    def learn(self, shard: ShardName, cut: Cut) -> None:
+        """``shard`` covers at least ``cut``; older news changes nothing."""
+        known = self._cuts[shard]
+        joined = known.join(cut)
+        if joined == known:
+            return
+        self._cuts[shard] = joined
+        self._region = meet_all(self._cuts.values())
+        self._bell.ring()

@@ -1,0 +1,1 @@
+"""Replication between regions: the asyncio shell around :mod:`atoll.replication`."""
