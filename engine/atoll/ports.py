@@ -332,7 +332,7 @@ class Catalog(Protocol):
         ...
 
     async def raise_clock_bound(self, bound: Timestamp) -> None:
-        """Persist a higher upper bound before timestamps up to it are used (promise I14). Lower values change nothing."""
+        """Persist a higher bound before timestamps up to it are used (promise I14). Lower values change nothing."""
         ...
 
     async def close(self) -> None:
@@ -387,9 +387,8 @@ class ControlSurface(Protocol):
         ...
 
     def digest(self, zone: ZoneName) -> AsyncIterator[Sequence[RowDigest]]:
-        """Digests of all rows of a zone in this region, tombstones included, in the order of
-        :class:`~atoll.ids.RecordId`. Raises :class:`~atoll.errors.UnknownZone`,
-        :class:`~atoll.errors.ZoneNotHosted`, :class:`~atoll.errors.Unavailable`."""
+        """All rows of a zone in this region, tombstones too, in the order of :class:`~atoll.ids.RecordId`. Raises
+        :class:`~atoll.errors.UnknownZone`, ``ZoneNotHosted``, :class:`~atoll.errors.Unavailable`."""
         ...
 
     async def locate(self, collection: CollectionName, zone: ZoneName | None, key: str) -> Location:

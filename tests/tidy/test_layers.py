@@ -14,19 +14,20 @@ TIERS: list[set[str]] = [
     {"crdt"},
     {"keyspace"},
     {"replication"},
-    {"metrics", "ports", "requests"},  # the vocabulary of the engine, peers
+    {"control", "metrics", "ports", "requests"},  # the vocabulary of the engine, peers
     {"node"},
     {"wire"},
     {"configuration", "http", "logs", "postgres", "rpc", "simulation", "system_clock", "system_entropy"},  # edges
     {"server"},
     {"client"},
+    {"operating"},
     {"supervisor"},
     {"bench", "demo"},
     {"cli"},
 ]
 PEERS = (TIERS[0], TIERS[5])
 
-PURE = {"errors", "ids", "instant", "limits", "causality", "crdt", "keyspace", "replication", "requests", "ports"}
+PURE = {"errors", "ids", "instant", "limits", "causality", "crdt", "keyspace", "replication", "requests", "ports", "control"}
 WORLD = {
     *("asyncio", "concurrent", "io", "logging", "multiprocessing", "os", "pathlib", "queue", "random", "sched"),
     *("secrets", "select", "selectors", "shutil", "signal", "socket", "ssl", "subprocess", "sys", "tempfile"),

@@ -19,6 +19,14 @@ from atoll.errors import InvalidConfiguration
 
 
 class _QuietServer(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -50,10 +58,7 @@ class HttpServer:
         listener = bind(self._address)
         self.port = listener.getsockname()[1]
         self._task = asyncio.create_task(self._server.serve([listener]), name="http")
-        while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.005)
-        if self._task.done():
-            await self._task
+        await self._server.listening.wait()
 
     async def stop(self) -> None:
         """Finish what is open, within a bound, and close. Idempotent."""
