@@ -1,0 +1,77 @@
+"""How a ring is: every node's own view side by side, and what is wrong in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from atoll.control import NodeStatus
+from atoll.ids import NodeName, RegionName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """One node: what it says, or why it says nothing."""
+
+    region: RegionName
+    node: NodeName
+    status: NodeStatus | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All nodes of a ring, in the order of the configuration."""
+
+    ring: str
+    nodes: Sequence[NodeView]
+
+    def regions(self) -> Mapping[RegionName, NodeStatus | None]:
+        """Each region by the first of its nodes that answers; ``None`` for a region that does not."""
+        found: dict[RegionName, NodeStatus | None] = {}
+        for view in self.nodes:
+            found[view.region] = found.get(view.region) or view.status
+        return found
+
+    def problems(self) -> list[str]:
+        """What is wrong, one line each; none when all is well. A cut by a drill is told too: something is down."""
+        return [problem for view in self.nodes for problem in _problems(view)]
+
+    def as_json(self) -> dict[str, Any]:
+        """Every figure, for scripts."""
+        return {
+            "ring": self.ring,
+            "healthy": not self.problems(),
+            "problems": self.problems(),
+            "nodes": [_node_json(view) for view in self.nodes],
+        }
+
+
+def _problems(view: NodeView) -> Iterator[str]:
+    who = f"{view.region}/{view.node}"
+    if view.status is None:
+        yield f"node {who} does not answer: {view.problem}"
+        return
+    for shard in view.status.shards:
+        if not shard.answering:
+            yield f"shard {view.region}/{shard.name} does not answer {who}: {shard.problem}"
+    for peer in view.status.peers:
+        if peer.region in view.status.cut_off_from:
+            yield f"drill: {who} plays dead to {peer.region}; `atoll drill heal` ends it"
+        elif not peer.connected:
+            yield f"{who} receives nothing from {peer.region}: {peer.problem or 'not connected'}"
+
+
+def _node_json(view: NodeView) -> dict[str, Any]:
+    head = {"region": view.region, "node": view.node, "answering": view.status is not None, "problem": view.problem}
+    if view.status is None:
+        return head
+    return {
+        **head,
+        "map_version": view.status.map_version,
+        "shards": [asdict(shard) for shard in view.status.shards],
+        "peers": [asdict(peer) for peer in view.status.peers],
+        "cut": {str(origin): number for origin, number in sorted(view.status.cut.items())},
+        "cut_off_from": list(view.status.cut_off_from),
+    }
