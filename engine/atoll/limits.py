@@ -144,14 +144,6 @@ STREAM_QUEUE_MAX: Final = 8
 BATCHES_PER_READ: Final = 64
 """Headers of batches read from a shard at a time. Smaller: more statements while catching up."""
 
-ANNOUNCE_INTERVAL_SECONDS: Final = 0.02
-"""Least time between two heartbeats that announce new captures. Larger: the peer waits longer to tell a batch that is
-under way from one that does not exist yet; smaller: more messages."""
-
-SIBLING_PATIENCE_SECONDS: Final = 0.03
-"""How long a batch waits for batches of its own region's other shards that do not exist yet. Smaller: effects may be
-seen before causes written within one capture; larger: that much replication lag under crossing sessions."""
-
 ACKNOWLEDGE_INTERVAL_SECONDS: Final = 0.004
 """Least time between two acknowledgements on a stream. Smaller: more messages; larger: windows open later."""
 
@@ -232,6 +224,17 @@ restart; smaller: the bound is written more often."""
 
 INITIAL_RANGES_PER_SHARD: Final = 4
 """Ranges of each zone that a shard gets in the first map. One: nothing to move without a split; many: a long map."""
+
+# -- the catalog --------------------------------------------------------------------------------------------------
+
+CATALOG_CONNECTIONS_MAX: Final = 2
+"""Connections of a node to its region's catalog. Larger: every node holds more of them idle for a rare use."""
+
+CATALOG_SECONDS_MAX: Final = 5.0
+"""One statement of the catalog, or one connection to it. Smaller: a failover of it looks like an outage."""
+
+SHARD_MAP_VERSIONS_KEPT: Final = 64
+"""Past versions of the shard map in the catalog, for people. Larger: every one holds the whole map."""
 
 # -- starting up --------------------------------------------------------------------------------------------------
 

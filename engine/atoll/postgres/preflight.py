@@ -21,7 +21,7 @@ from atoll.limits import PREFLIGHT_SECONDS_MAX
 
 MAJOR_VERSION_MIN = 15
 
-_FACTS = """
+FACTS = """
 select current_setting('server_version_num')::int / 10000 as major_version,
        current_setting('synchronous_commit') as synchronous_commit,
        (select source from pg_settings where name = 'synchronous_commit') as synchronous_commit_source,
@@ -73,7 +73,7 @@ async def _ask(dsn: str) -> _Answer:
         async with asyncio.timeout(PREFLIGHT_SECONDS_MAX):
             connection = await asyncpg.connect(dsn)
             try:
-                return _Answer(dict(await connection.fetchrow(_FACTS) or {}), None)
+                return _Answer(dict(await connection.fetchrow(FACTS) or {}), None)
             finally:
                 connection.terminate()
     except TimeoutError:

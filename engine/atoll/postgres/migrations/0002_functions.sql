@@ -1,0 +1,95 @@
+-- What a shard does in one round trip.
+
+-- The advisory locks of ownership rows live in this class, so that they meet nobody else's.
+create function atoll.fence_class() returns integer language sql immutable as 'select 1096044364';
+
+-- The ids of the ownership rows that hold the positions; null where there is none.
+create function atoll.owners(positions bytea[]) returns integer[] language sql stable as $$
+    select array_agg(o.id order by p.place)
+    from unnest(positions) with ordinality as p (position, place)
+    left join lateral (
+        select case when c.state = 1 and (c.high is null or p.position < c.high) then c.id end as id
+        from atoll.ownership c where c.low <= p.position order by c.low desc limit 1
+    ) o on true
+$$;
+
+-- Which positions this shard owns, for as long as the transaction lives.
+--   1. Find the owners and lock them shared, in order: a claim that comes now waits for this transaction.
+--   2. Look again in a new snapshot: a claim that came before the lock has committed by now and is seen.
+create function atoll.fence(positions bytea[]) returns boolean[] language plpgsql as $$
+declare
+    locked integer[];
+    owned boolean[];
+begin
+    locked := array(select distinct o from unnest(atoll.owners(positions)) o where o is not null order by o);
+    perform pg_advisory_xact_lock_shared(atoll.fence_class(), o) from unnest(locked) o;
+    select array_agg(coalesce(o = any (locked), false) order by place) into owned
+    from unnest(atoll.owners(positions)) with ordinality as x (o, place);
+    return owned;
+end $$;
+
+-- How far the shard has come in the caller's snapshot. A change is not in a snapshot exactly if its transaction is
+-- at or above xmax or among those in progress, so that two index probes answer, however old the oldest transaction.
+create function atoll.progress(
+    out captured bigint, out pending boolean, out origins text[], out completed bigint[], out begun bigint[]
+) language sql stable as $$
+    select
+        b.number,
+        exists (select from atoll.change_log where xid >= pg_snapshot_xmax(b.snapshot))
+        or exists (select from pg_snapshot_xip(b.snapshot) x join atoll.change_log l on l.xid = x),
+        a.origins, a.completed, a.begun
+    from (select number, snapshot from atoll.batch order by number desc limit 1) b,
+        (select array_agg(origin) as origins, array_agg(applied.completed) as completed,
+            array_agg(applied.begun) as begun from atoll.applied) a
+$$;
+
+-- Note what the sessions behind this transaction had seen of other shards. What this shard had begun to apply itself is
+-- in every later batch's dependencies anyhow, and its own earlier batches are implied.
+create function atoll.depend(seen_origins text[], seen_numbers bigint[]) returns void language sql as $$
+    insert into atoll.dependency (origins, numbers)
+    select array_agg(s.origin), array_agg(s.number)
+    from unnest(seen_origins, seen_numbers) s (origin, number)
+    cross join atoll.identity i
+    left join atoll.applied a on a.origin = s.origin
+    where s.number > coalesce(a.begun, 0) and s.origin <> i.region || '/' || i.shard
+    having count(*) > 0
+$$;
+
+-- Write rows that are given in the order of the primary key, each if its context is still the previous one.
+-- Outcomes: 0 done, 1 stale, 2 fenced. The progress is read after the commit, in a snapshot that sees the writes.
+create procedure atoll.write(
+    positions bytea[], collections text[], keys text[], previous bytea[], contexts bytea[], states bytea[],
+    documents jsonb[], timestamps bigint[], seen_origins text[], seen_numbers bigint[],
+    inout outcomes smallint[], inout captured bigint, inout pending boolean, inout origins text[],
+    inout completed bigint[], inout begun bigint[]
+) language plpgsql as $$
+declare
+    owned boolean[] := atoll.fence(positions);
+    is_done boolean := false;
+begin
+    outcomes := array_fill(2::smallint, array[cardinality(positions)]);
+    for i in 1 .. cardinality(positions) loop
+        continue when not owned[i];
+        if previous[i] = '' then
+            insert into atoll.record (position, collection, key, context, state, document)
+            values (positions[i], collections[i], keys[i], contexts[i], states[i], documents[i])
+            on conflict do nothing;
+        else
+            update atoll.record set context = contexts[i], state = states[i], document = documents[i]
+            where position = positions[i] and collection = collections[i] and key = keys[i]
+                and context = previous[i];
+        end if;
+        outcomes[i] := case when found then 0 else 1 end;
+        is_done := is_done or found;
+    end loop;
+    if is_done then
+        insert into atoll.change_log (position, collection, key, previous_context, context, state, document, timestamp)
+        select w.position, w.collection, w.key, w.previous, w.context, w.state, w.document, w.timestamp
+        from unnest(positions, collections, keys, previous, contexts, states, documents, timestamps, outcomes)
+            as w (position, collection, key, previous, context, state, document, timestamp, outcome)
+        where w.outcome = 0;
+        perform atoll.depend(seen_origins, seen_numbers);
+    end if;
+    commit;
+    select p.* into captured, pending, origins, completed, begun from atoll.progress() p;
+end $$;
