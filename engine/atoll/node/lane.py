@@ -1,0 +1,275 @@
+"""A lane: one of the writers of a shard, and its group commit.
+
+A lane takes what waits, up to a group, and writes it in one transaction; while the shard flushes, the other lanes of
+the shard merge. A record is always written by one lane of a process, so within a process writers never race; writers
+in other processes are met by the shard's comparison of contexts, which sends the loser round again.
+
+An attempt whose outcome is unknown is a *doubt*: (context it was made on, greatest counter of its row). Nothing is
+assumed about it until the record has been read again:
+
+- the record's greatest counter of this actor is the doubt's: the attempt is in, the operations are done;
+- the context is still the one it was made on: it is not in yet and may still land. Trying again on the same context
+  is safe, since only one of the two can be accepted;
+- the context is another one and the greatest counter is below the doubt's: it can never land; try again;
+- another process has written the record with a greater counter since: its context covers the doubt's dot whether or
+  not the attempt came first, so nobody can tell. The caller is told exactly that (``OutcomeUnknown``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from atoll.causality.cut import Cut
+from atoll.crdt.codec import decode_record
+from atoll.errors import AtollError, OutcomeUnknown, Overloaded, Unavailable
+from atoll.ids import RecordId
+from atoll.limits import (
+    BACKOFF_SECONDS_MIN,
+    GROUP_RECORDS_MAX,
+    LANE_QUEUE_MAX,
+    RECORD_CACHE_MAX,
+    WRITE_ATTEMPTS_MAX,
+)
+from atoll.node.desk import Desk
+from atoll.node.failures import report_failure
+from atoll.node.merging import MergedRow, merge_row
+from atoll.node.pending import Doubt, Pending, Stage
+from atoll.node.record_cache import NO_ROW, Known, RecordCache
+from atoll.ports import Outcome, StoredRecord
+from atoll.requests import Written
+
+Group = dict[RecordId, list[Pending]]
+
+WRITTEN: Final = Written()
+
+
+class Lane:
+    """Writes what :meth:`put` brings. ``run`` is the lane's one task."""
+
+    __slots__ = ("_arrived", "_cache", "_desk", "_queue")
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._queue: deque[Pending] = deque()
+        self._arrived = asyncio.Event()
+        self._cache = RecordCache(RECORD_CACHE_MAX)
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def put(self, pending: Pending) -> None:
+        """Queue a write, or finish it with :class:`Overloaded` if the queue is full."""
+        if len(self._queue) >= LANE_QUEUE_MAX:
+            pending.finish(
+                Overloaded(
+                    f"{LANE_QUEUE_MAX:,} writes wait in a lane of shard {self._desk.origin}: try again in a moment"
+                )
+            )
+            return
+        self._queue.append(pending)
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Write groups for ever. A group that fails for an unforeseen reason fails alone."""
+        while True:
+            while not self._queue:
+                self._arrived.clear()
+                await self._arrived.wait()
+            group = self._take()
+            if not group:
+                continue
+            try:
+                await self._write(group)
+            except AtollError as error:
+                await self._postpone(group, error)
+            except Exception as error:
+                _finish_all(group, OutcomeUnknown(f"the writer of shard {self._desk.origin} failed: {error!r}"))
+                report_failure(f"a lane of shard {self._desk.origin}", error)
+
+    # -- one group ------------------------------------------------------------------------------------------------
+
+    def _take(self) -> Group:
+        """The next operations, up to ``GROUP_RECORDS_MAX`` distinct records."""
+        queue = self._queue
+        group: Group = {}
+        while queue and len(group) < GROUP_RECORDS_MAX:
+            pending = queue.popleft()
+            if not pending.finished:
+                group.setdefault(pending.id, []).append(pending)
+        return group
+
+    async def _write(self, group: Group) -> None:
+        desk = self._desk
+        known = await self._states(group)
+        if not known:
+            return
+        await desk.clock.prepare()
+        count = sum(len(group[id]) for id in known)
+        highest = max(state.record.context.highest(desk.actor) for state in known.values())
+        counter = await desk.mint.take(count, highest)
+        merged: list[MergedRow] = []
+        for id, state in known.items():
+            row = merge_row(id, state, group[id], desk.actor, counter, desk.clock.tick)
+            counter += len(group[id])
+            if row is not None:
+                merged.append(row)
+        if merged:
+            await self._commit(merged)
+
+    async def _commit(self, merged: Sequence[MergedRow]) -> None:
+        desk = self._desk
+        for entry in merged:
+            for pending in entry.pendings:
+                pending.stage = Stage.SENT
+        started = desk.now()
+        try:
+            result = await desk.store.write([entry.row for entry in merged], self._dependencies(merged))
+        except OutcomeUnknown as error:
+            await self._doubt(merged, error)
+            return
+        desk.committed(result.progress, len(merged), desk.now() - started)
+        number = result.progress.seen().at(desk.origin)
+        for entry, outcome in zip(merged, result.outcomes, strict=True):
+            match outcome:
+                case Outcome.DONE:
+                    self._cache.put(entry.row.id, entry.after)
+                    self._done(entry, number)
+                case Outcome.STALE:
+                    self._again(entry)
+                case Outcome.FENCED:
+                    self._fenced(entry.row.id, entry.pendings)
+
+    def _dependencies(self, merged: Sequence[MergedRow]) -> Cut:
+        """What the group's sessions had seen, without what the shard's own progress implies."""
+        needed = Cut.EMPTY
+        last: Cut | None = None
+        for entry in merged:
+            for pending in entry.pendings:
+                if pending.dependencies is not last:
+                    last = pending.dependencies
+                    needed = needed.join(last)
+        return self._desk.beyond_own_progress(needed)
+
+    # -- reading states -------------------------------------------------------------------------------------------
+
+    async def _states(self, group: Group) -> Mapping[RecordId, Known]:
+        """The records of the group that can be written now, by cache or by one read; settles doubts on the way."""
+        states: dict[RecordId, Known] = {}
+        missing: list[RecordId] = []
+        for id, pendings in group.items():
+            found = None if any(pending.doubts for pending in pendings) else self._cache.get(id)
+            if found is None:
+                missing.append(id)
+            else:
+                states[id] = found
+        if missing:
+            await self._read(missing, group, states)
+        return states
+
+    async def _read(self, missing: Sequence[RecordId], group: Group, states: dict[RecordId, Known]) -> None:
+        result = await self._desk.store.read(missing)
+        self._desk.learn(result.progress)
+        number = result.progress.seen().at(self._desk.origin)
+        for id, outcome, stored in zip(missing, result.outcomes, result.records, strict=True):
+            if outcome is not Outcome.DONE:
+                self._fenced(id, group.pop(id))
+                continue
+            try:
+                known = self._decode(stored)
+            except AtollError as error:
+                _finish_all({id: group.pop(id)}, error)
+                continue
+            if open_pendings := self._settle_doubts(known, group[id], number):
+                group[id] = open_pendings
+                states[id] = known
+            else:
+                del group[id]
+
+    def _decode(self, stored: StoredRecord | None) -> Known:
+        if stored is None:
+            return NO_ROW
+        record = decode_record(stored.context, stored.state)
+        self._desk.clock.observe(record.latest())
+        return Known(record, stored.context)
+
+    def _settle_doubts(self, known: Known, pendings: Sequence[Pending], number: int) -> list[Pending]:
+        """Finish what turns out to be written or beyond knowing; returns the operations to try (again)."""
+        highest = known.record.context.highest(self._desk.actor)
+        again = []
+        for pending in pendings:
+            if any(doubt.counter == highest for doubt in pending.doubts):
+                pending.batch.session.wrote(self._desk.origin, number, self._desk.clock.last)
+                pending.finish(WRITTEN)
+            elif any(doubt.counter < highest and doubt.context != known.context for doubt in pending.doubts):
+                pending.finish(pending.why_late())
+            else:
+                pending.doubts = tuple(doubt for doubt in pending.doubts if doubt.context == known.context)
+                again.append(pending)
+        return again
+
+    # -- outcomes -------------------------------------------------------------------------------------------------
+
+    def _done(self, entry: MergedRow, number: int) -> None:
+        origin, stamp = self._desk.origin, entry.row.timestamp
+        for pending in entry.pendings:
+            pending.batch.session.wrote(origin, number, stamp)
+            pending.finish(WRITTEN)
+
+    def _again(self, entry: MergedRow) -> None:
+        """Another process wrote the record first: read it and go round."""
+        self._desk.stale(1)
+        self._cache.forget(entry.row.id)
+        for pending in entry.pendings:
+            pending.stage = Stage.WAITING
+            pending.tries += 1
+            if pending.tries >= WRITE_ATTEMPTS_MAX:
+                pending.finish(
+                    Overloaded(
+                        f"{pending.id.collection}/{pending.id.key} was written by other processes {pending.tries} times "
+                        "before this write: try again in a moment"
+                    )
+                )
+        self._requeue(entry.pendings)
+
+    def _fenced(self, id: RecordId, pendings: Sequence[Pending]) -> None:
+        self._cache.forget(id)
+        for pending in pendings:
+            pending.stage = Stage.WAITING
+        self._desk.fenced(pendings)
+
+    async def _doubt(self, merged: Sequence[MergedRow], error: OutcomeUnknown) -> None:
+        """The connection broke after the group was sent: settle it by reading the records again."""
+        for entry in merged:
+            self._cache.forget(entry.row.id)
+            doubt = Doubt(entry.row.previous_context, entry.row.counter)
+            for pending in entry.pendings:
+                pending.stage = Stage.WAITING
+                pending.doubts = (*pending.doubts, doubt)
+                pending.trouble = error
+        self._requeue(pending for entry in merged for pending in entry.pendings)
+        await self._desk.pause(BACKOFF_SECONDS_MIN)
+
+    async def _postpone(self, group: Group, error: AtollError) -> None:
+        """The group could not be sent at all. A shard that is away is tried until the callers' deadlines."""
+        if not isinstance(error, Unavailable):
+            _finish_all(group, error)
+            return
+        for pendings in group.values():
+            for pending in pendings:
+                pending.stage = Stage.WAITING
+                pending.trouble = error
+            self._requeue(pendings)
+        await self._desk.pause(BACKOFF_SECONDS_MIN)
+
+    def _requeue(self, pendings: Iterable[Pending]) -> None:
+        """To the head of the queue, in order: they have waited longest. They were counted when they came first."""
+        self._queue.extendleft(reversed([pending for pending in pendings if not pending.finished]))
+
+
+def _finish_all(group: Group, error: AtollError) -> None:
+    for pendings in group.values():
+        for pending in pendings:
+            pending.finish(error)
