@@ -28,7 +28,7 @@ class Desk:
 
     __slots__ = (
         "_begun", "_commit_seconds", "_existing", "_fenced_rows", "_group_records", "_on_commit", "_on_fenced",
-        "_read_records", "_read_seconds", "_stale_rows", "_time", "actor", "clock", "mint", "origin", "store",
+        "_read_records", "_read_seconds", "_stale_rows", "_time", "clock", "mint", "origin", "store",
     )  # fmt: skip
 
     def __init__(
@@ -43,7 +43,6 @@ class Desk:
     ) -> None:
         self.store = store
         self.origin: Origin = store.identity.origin
-        self.actor: Actor = store.identity.actor
         self.clock = clock
         self.mint = CounterMint(store)
         self._time = time
@@ -58,6 +57,11 @@ class Desk:
         self._read_records = metrics.read_records.labels(shard)
         self._stale_rows = metrics.stale_rows.labels(shard)
         self._fenced_rows = metrics.fenced_rows.labels(shard)
+
+    @property
+    def actor(self) -> Actor:
+        """Who mints the shard's dots; known once the shard has answered, hence never before a merge."""
+        return self.store.identity.actor
 
     # -- time -----------------------------------------------------------------------------------------------------
 
