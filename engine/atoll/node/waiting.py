@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from atoll.ports import Clock
+
+ItemT = TypeVar("ItemT")
 
 
 class Bell:
@@ -73,3 +76,13 @@ async def first_to_end(*parts: Callable[[], Awaitable[None]]) -> None:
 
 async def _call(part: Callable[[], Awaitable[None]]) -> None:
     await part()
+
+
+@asynccontextmanager
+async def closing_at_once(items: AsyncIterator[ItemT]) -> AsyncIterator[AsyncIterator[ItemT]]:
+    """Finish an iterator when the block is left, not when it is collected: it may hold a connection."""
+    try:
+        yield items
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()

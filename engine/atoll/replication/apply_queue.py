@@ -1,9 +1,8 @@
 """What one own shard has yet to apply of one origin, cut into transactions.
 
-Consecutive released batches are combined into one transaction, a batch larger than a chunk takes several. A step says
-how far the shard *begins* (rows of batches up to that number become visible) and how far it *completes*: a batch is
-complete when its last chunk is in and its barrier (see :mod:`atoll.replication.inbox`) is joined on every shard of the
-region. Completion rides on the next step with rows; alone it takes a step of its own.
+Consecutive released batches are combined into one transaction; a batch larger than a chunk takes several, and is
+complete with the last. Each transaction records as begun what its batches were released with, so that whoever reads
+the rows waits elsewhere for all of it.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from atoll.causality.cut import Cut
+from atoll.causality.cut import Cut, join_all
 from atoll.ids import Origin, ShardName
 from atoll.limits import APPLY_CHUNK_BYTES, BATCHES_PER_APPLY_MAX
 from atoll.replication.inbox import Release
@@ -21,107 +21,89 @@ from atoll.replication.parcel import Parcel, cut_chunks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyStep:
-    """One call of :meth:`~atoll.ports.ShardStore.apply`. ``joined``: batches up to this are wholly in the shard
-    afterwards (one below ``begins`` while chunks of a large batch remain)."""
+    """One call of :meth:`~atoll.ports.ShardStore.apply`."""
 
     origin: Origin
-    begins: int
+    begins: Cut
     completes: int
-    joined: int
     rows: bytes
-    generation: int
+    routing: int
     """Which routing the rows were split by."""
 
 
 class ApplyQueue:
-    """One origin's way into one shard. Invariant: ``completed <= joined``; entries follow ``completed`` densely."""
+    """One origin's way into one shard. Invariant: the entries' numbers are dense and begin after ``completed``."""
 
-    __slots__ = ("_chunks", "_entries", "_generation", "_origin", "_shard", "completed", "joined")
+    __slots__ = ("_chunks", "_entries", "_origin", "_routing", "_shard", "completed")
 
     def __init__(self, shard: ShardName, origin: Origin, completed: int) -> None:
         self._shard = shard
         self._origin = origin
         self._entries: deque[Release] = deque()
         self._chunks: deque[bytes] = deque()
-        """Remaining chunks of the batch after ``joined``, once it has been cut."""
-        self._generation = 0
+        """Remaining chunks of the first entry, once it has been cut."""
+        self._routing = 0
         self.completed = completed
-        self.joined = completed
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def put(self, release: Release) -> None:
         """Take a released batch; one that this shard has already completed is passed over."""
         number = release.batch.number
-        if number <= self.completed:
-            return
         last = self._entries[-1].batch.number if self._entries else self.completed
-        assert number == last + 1, f"batch {number} of {self._origin} after {last}"
-        self._entries.append(release)
+        if number > last:
+            assert number == last + 1, f"batch {number} of {self._origin} after {last}"
+            self._entries.append(release)
 
-    def next_step(self, joined_everywhere: Cut) -> ApplyStep | None:
-        """The next transaction, or ``None`` if there is nothing to do before ``joined_everywhere`` grows."""
-        fresh = [entry.batch for entry in self._entries if entry.batch.number > self.joined]
-        if fresh and (self._chunks or len(fresh[0].parts.get(self._shard, b"")) > APPLY_CHUNK_BYTES):
-            return self._chunk_step(fresh[0], joined_everywhere)
-        taken = _together(fresh, self._shard)
-        joined = taken[-1].number if taken else self.joined
-        completes = self._completes(joined, joined_everywhere)
-        if not taken and completes == self.completed:
+    def next_step(self) -> ApplyStep | None:
+        """The next transaction; the same until it is :meth:`done`. ``None`` if there is nothing to apply."""
+        if not self._entries:
             return None
-        rows = b"".join(batch.parts.get(self._shard, b"") for batch in taken)
-        return self._step(joined, completes, joined, rows)
+        first = self._entries[0]
+        if self._chunks or len(self._rows(first)) > APPLY_CHUNK_BYTES:
+            return self._chunk_step(first)
+        taken = self._fitting()
+        return self._step(taken, taken[-1].batch.number, b"".join(map(self._rows, taken)))
 
     def done(self, step: ApplyStep) -> None:
-        """The step is durable. What it joined counts only if the rows were split by the present routing."""
+        """The step is durable. A chunk counts only if its rows were split by the present routing."""
         assert step.completes >= self.completed, "what is complete stays complete"
+        if self._chunks and step.routing == self._routing:
+            self._chunks.popleft()
         self.completed = step.completes
-        if step.generation == self._generation:
-            if self._chunks:
-                self._chunks.popleft()
-            self.joined = step.joined
-        self.joined = max(self.joined, self.completed)
         while self._entries and self._entries[0].batch.number <= self.completed:
             self._entries.popleft()
 
     def reroute(self) -> None:
-        """The parts of the batches have changed: what is not complete is joined again (joins are idempotent)."""
-        self._generation += 1
+        """The parts of the batches have changed: one that is half way in begins again (joins are idempotent)."""
+        self._routing += 1
         self._chunks.clear()
-        self.joined = self.completed
 
     def parcels(self) -> Sequence[Parcel]:
         """The batches that are not yet complete here."""
         return [entry.batch for entry in self._entries]
 
-    def _chunk_step(self, batch: Parcel, joined_everywhere: Cut) -> ApplyStep:
+    def _chunk_step(self, first: Release) -> ApplyStep:
         if not self._chunks:
-            self._chunks.extend(cut_chunks(batch.parts[self._shard], APPLY_CHUNK_BYTES))
-        joined = batch.number if len(self._chunks) == 1 else self.joined
-        return self._step(batch.number, self._completes(joined, joined_everywhere), joined, self._chunks[0])
+            self._chunks.extend(cut_chunks(self._rows(first), APPLY_CHUNK_BYTES))
+        completes = first.batch.number if len(self._chunks) == 1 else self.completed
+        return self._step([first], completes, self._chunks[0])
 
-    def _step(self, begins: int, completes: int, joined: int, rows: bytes) -> ApplyStep:
-        return ApplyStep(
-            origin=self._origin,
-            begins=begins,
-            completes=completes,
-            joined=joined,
-            rows=rows,
-            generation=self._generation,
-        )
-
-    def _completes(self, joined: int, joined_everywhere: Cut) -> int:
-        completes = self.completed
-        for entry in self._entries:
-            if entry.batch.number > joined or not joined_everywhere.covers(entry.barrier):
+    def _fitting(self) -> Sequence[Release]:
+        """The longest prefix that fits one transaction; at least one entry."""
+        taken: list[Release] = []
+        size_bytes = 0
+        for entry in islice(self._entries, BATCHES_PER_APPLY_MAX):
+            size_bytes += len(self._rows(entry))
+            if taken and size_bytes > APPLY_CHUNK_BYTES:
                 break
-            completes = entry.batch.number
-        return completes
+            taken.append(entry)
+        return taken
 
+    def _rows(self, entry: Release) -> bytes:
+        return entry.batch.parts.get(self._shard, b"")
 
-def _together(batches: Sequence[Parcel], shard: ShardName) -> Sequence[Parcel]:
-    """The longest prefix that fits one transaction; at least one batch if there are any."""
-    size_bytes = 0
-    for index, batch in enumerate(batches[:BATCHES_PER_APPLY_MAX]):
-        size_bytes += len(batch.parts.get(shard, b""))
-        if index and size_bytes > APPLY_CHUNK_BYTES:
-            return batches[:index]
-    return batches[:BATCHES_PER_APPLY_MAX]
+    def _step(self, entries: Sequence[Release], completes: int, rows: bytes) -> ApplyStep:
+        begins = join_all(entry.begins for entry in entries)
+        return ApplyStep(origin=self._origin, begins=begins, completes=completes, rows=rows, routing=self._routing)

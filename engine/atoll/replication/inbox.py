@@ -1,25 +1,18 @@
 """The causal gate: received batches wait here until what they depend on is here too (promise I4).
 
-Per origin, batches are held in the order of their numbers. :meth:`Inbox.release` lets go what may be applied. There
+Per origin, batches are held in the order of their numbers. :meth:`Inbox.release` lets go what may be joined. There
 are two ways:
 
-*Plain.* The batch's dependencies are covered by the region's cut: applied and complete on every shard of the region.
-Entries of the own region are always satisfied; entries of the batch's own origin are implied by the order.
+*Alone.* The batch's dependencies are covered by the region's cut: complete on every shard of the region. Entries of
+the own region are always satisfied; entries of the batch's own origin are implied by the order.
 
 *Together.* Batches are intervals of a shard's history, and intervals of two shards can depend on each other: a
 session that writes to shard 1, shard 2 and shard 1 again leaves a batch of each that depends on the other. The greatest
-closed set of held batches (each member's dependencies are covered by what was released before and the set itself) is
-released as one group, with a *barrier*: rows may be joined at once, but no member counts as complete on any shard
-before everything that the barrier covers is on all shards. A session that saw one member therefore waits for the
-others, exactly as it does within one batch.
+closed set of held batches (each member's dependencies are covered by what was released before and by the set itself)
+is released as one group. Whoever applies a member records the whole group as begun in the same transaction, so that a
+session that reads one of them waits on every other shard until all of them are complete there.
 
-*Patience.* A dependency may name a batch of a sibling (another shard of the origin's region) that does not exist yet,
-since the number of an uncaptured write is only bounded from above (:meth:`~atoll.ports.Progress.seen`). While writers
-cross shards without a pause, every batch names a later one of its sibling, and no closed set ever exists. So after
-``SIBLING_PATIENCE_SECONDS`` a sibling's entry counts only as far as the sibling's announced captures. Entries of
-other regions are never relaxed. Relaxed releases are marked, and counted by the shell.
-
-Akkoorath et al., *Cure* (ICDCS 2016) for the gate. Everything is bounded by the senders' windows.
+Akkoorath et al., *Cure* (ICDCS 2016). What is held is bounded by the senders' windows.
 """
 
 from __future__ import annotations
@@ -32,7 +25,6 @@ from enum import Enum, auto
 from atoll.causality.cut import Cut
 from atoll.errors import CorruptFrame
 from atoll.ids import Origin, RegionName
-from atoll.limits import SIBLING_PATIENCE_SECONDS
 from atoll.replication.parcel import Parcel
 
 
@@ -46,12 +38,10 @@ class Arrival(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A batch that may be joined now. It is complete once everything in ``barrier`` is joined on all shards."""
+    """A batch that may be joined now. ``begins`` covers it and whatever else a reader of its rows must wait for."""
 
     batch: Parcel
-    barrier: Cut = Cut.EMPTY
-    relaxed: bool = False
-    """Whether patience ran out on a sibling's batch that did not exist yet."""
+    begins: Cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,52 +56,46 @@ class Blocked:
         return f"batch {self.number} of {self.origin} waits for {self.missing.describe()}"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Held:
     batch: Parcel
     needs: Cut
     """Dependencies without the own region and the origin itself."""
-    since: float
 
 
 class Inbox:
     """Invariants: held numbers of an origin are consecutive and begin after ``released``; ``released`` covers
-    ``applied``; everything released is closed under (possibly relaxed) dependencies."""
+    ``applied``; everything released depends only on what is applied or released."""
 
-    def __init__(self, region: RegionName, applied: Cut) -> None:
+    def __init__(self, region: RegionName, applied: Cut = Cut.EMPTY) -> None:
         self._region = region
         self._applied = applied
         self._released = applied
-        self._announced = applied
         self._held: dict[Origin, deque[_Held]] = {}
         self._held_bytes: dict[Origin, int] = {}
+
+    @property
+    def applied(self) -> Cut:
+        """The region's cut, as last heard."""
+        return self._applied
 
     @property
     def released(self) -> Cut:
         """The last batch of each origin that was let go or is known to be applied."""
         return self._released
 
-    def arrive(self, batch: Parcel, now: float) -> Arrival:
+    def arrive(self, batch: Parcel) -> Arrival:
         """Offer a batch. Raises :class:`CorruptFrame` if an earlier batch of its origin is missing."""
         queue = self._held.setdefault(batch.origin, deque())
         last = queue[-1].batch.number if queue else self._released.at(batch.origin)
-        self._announced = self._announced.advanced(batch.origin, batch.number)
         if batch.number <= last:
             return Arrival.DUPLICATE
         if batch.number != last + 1:
             raise CorruptFrame(f"{batch.origin} sent batch {batch.number} where {last + 1} follows")
-        needs = Cut(
-            (origin, number)
-            for origin, number in batch.dependencies.items()
-            if origin.region != self._region and origin != batch.origin
-        )
-        queue.append(_Held(batch, needs, now))
+        needs = batch.dependencies.without_region(self._region).items()
+        queue.append(_Held(batch, Cut((o, number) for o, number in needs if o != batch.origin)))
         self._held_bytes[batch.origin] = self._held_bytes.get(batch.origin, 0) + batch.size_bytes
         return Arrival.HELD
-
-    def announce(self, captured: Cut) -> None:
-        """Note which batches exist at their origins."""
-        self._announced = self._announced.join(captured)
 
     def advance(self, applied: Cut) -> None:
         """The region's cut has moved; held batches that it covers are dropped."""
@@ -127,16 +111,9 @@ class Inbox:
             del self._held[origin]
             self._held_bytes.pop(origin, None)
 
-    def release(self, now: float) -> Sequence[Release]:
+    def release(self) -> Sequence[Release]:
         """Let go all that may be joined, in an order that respects each origin's numbers."""
-        released = self._release_plain(now)
-        released += self._release_together(now)
-        return released
-
-    def patience_ends(self, now: float) -> float | None:
-        """When :meth:`release` should be asked again if nothing else happens; ``None`` if time changes nothing."""
-        ends = [queue[0].since + SIBLING_PATIENCE_SECONDS for queue in self._held.values() if queue]
-        return min((end for end in ends if end > now), default=None)
+        return [*self._release_alone(), *self._release_together()]
 
     def blocked(self) -> Sequence[Blocked]:
         """What the next batch of each origin waits for, in order of origin."""
@@ -156,35 +133,33 @@ class Inbox:
         for origin, queue in self._held.items():
             first = self._released.at(origin) + 1
             assert [held.batch.number for held in queue] == list(range(first, first + len(queue))), "dense"
-            assert self._held_bytes.get(origin, 0) == sum(held.batch.size_bytes for held in queue)
+            assert self._held_bytes.get(origin, 0) == sum(held.batch.size_bytes for held in queue), "accounted"
 
     # -- the two ways out -----------------------------------------------------------------------------------------
 
-    def _release_plain(self, now: float) -> list[Release]:
+    def _release_alone(self) -> list[Release]:
         out: list[Release] = []
         for origin, queue in sorted(self._held.items()):
-            while queue and self._applied.covers(needs := self._needs(queue[0], now)):
-                relaxed = needs is not queue[0].needs
-                out.append(Release(self._let_go(origin), relaxed=relaxed))
+            while queue and self._applied.covers(queue[0].needs):
+                batch = self._let_go(origin)
+                out.append(Release(batch, Cut({origin: batch.number})))
         return out
 
-    def _release_together(self, now: float) -> list[Release]:
-        tops = self._closed_tops(now)
-        barrier = self._released.join(tops)
-        out: list[Release] = []
-        for origin, top in sorted(tops.items()):
-            queue = self._held[origin]
-            while queue and queue[0].batch.number <= top:
-                relaxed = self._needs(queue[0], now) is not queue[0].needs
-                out.append(Release(self._let_go(origin), barrier, relaxed))
-        return out
+    def _release_together(self) -> list[Release]:
+        tops = self._closed_tops()
+        begins = self._applied.missing(self._released.join(tops))
+        return [
+            Release(self._let_go(origin), begins)
+            for origin, top in sorted(tops.items())
+            for _ in range(self._released.at(origin), top)
+        ]
 
-    def _closed_tops(self, now: float) -> Cut:
+    def _closed_tops(self) -> Cut:
         """The greatest closed set, as the last member's number per origin; empty if there is none.
 
-        Origins whose next batch will be plain once others are durable take no part: a group costs a second step.
+        Origins whose next batch will go alone once others are complete take no part: they need no company.
         """
-        soon = self._reachable(now)
+        soon = self._reachable()
         tops = {
             origin: queue[-1].batch.number
             for origin, queue in self._held.items()
@@ -192,43 +167,32 @@ class Inbox:
         }
         while True:
             assumed = self._released.join(Cut(tops))
-            shrunk = {origin: self._prefix(origin, top, assumed, now) for origin, top in tops.items()}
+            shrunk = {origin: self._prefix(origin, top, assumed) for origin, top in tops.items()}
             if shrunk == tops:
-                break
+                return Cut((origin, top) for origin, top in tops.items() if top > self._released.at(origin))
             tops = shrunk
-        return Cut((origin, top) for origin, top in tops.items() if top > self._released.at(origin))
 
-    def _prefix(self, origin: Origin, top: int, assumed: Cut, now: float) -> int:
-        """The last number up to ``top`` such that all batches up to it depend only on ``assumed``."""
-        last = self._released.at(origin)
-        for held in self._held[origin]:
-            if held.batch.number > top or not assumed.covers(self._needs(held, now)):
-                break
-            last = held.batch.number
-        return last
-
-    def _reachable(self, now: float) -> Cut:
+    def _reachable(self) -> Cut:
         """What will be applied one batch after the other, without any group: the least fixed point."""
         reach = self._released
         while True:
             before = reach
             for origin, queue in self._held.items():
                 if queue:
-                    reach = reach.advanced(origin, self._prefix(origin, queue[-1].batch.number, reach, now))
+                    reach = reach.advanced(origin, self._prefix(origin, queue[-1].batch.number, reach))
             if reach == before:
                 return reach
 
-    # -- small parts ----------------------------------------------------------------------------------------------
+    def _prefix(self, origin: Origin, top: int, assumed: Cut) -> int:
+        """The last number up to ``top`` such that all held batches up to it depend only on ``assumed``."""
+        last = self._released.at(origin)
+        for held in self._held[origin]:
+            if held.batch.number > top or not assumed.covers(held.needs):
+                break
+            last = held.batch.number
+        return last
 
-    def _needs(self, held: _Held, now: float) -> Cut:
-        """What a batch must wait for; the very same object as ``held.needs`` unless relaxed."""
-        if now - held.since < SIBLING_PATIENCE_SECONDS:
-            return held.needs
-        region = held.batch.origin.region
-        beyond = [o for o, n in held.needs.items() if o.region == region and n > self._announced.at(o)]
-        if not beyond:
-            return held.needs
-        return Cut((o, min(n, self._announced.at(o)) if o in beyond else n) for o, n in held.needs.items())
+    # -- small parts ----------------------------------------------------------------------------------------------
 
     def _let_go(self, origin: Origin) -> Parcel:
         batch = self._take(origin)

@@ -1,0 +1,71 @@
+"""The sender's side: serves the streams that peers pull (promises I5, I8, I11)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+from atoll.errors import Overloaded, WrongRing
+from atoll.ids import RegionName
+from atoll.limits import STREAMS_PER_PEER_MAX
+from atoll.node.channel import Closed
+from atoll.node.replication.captured import CapturedNumbers
+from atoll.node.replication.outgoing import OutgoingStream
+from atoll.node.replication.site import Site
+from atoll.node.waiting import cancel_and_wait
+from atoll.replication.messages import WIRE_VERSION, Acknowledgement, Hello, StreamMessage
+
+
+class PullServer:
+    """Serves pulls of all peers."""
+
+    def __init__(self, site: Site, captured: CapturedNumbers) -> None:
+        self._site = site
+        self._captured = captured
+        self._streams: Counter[RegionName] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(
+        self, hello: Hello, acknowledgements: AsyncIterator[Acknowledgement]
+    ) -> AsyncIterator[StreamMessage]:
+        """One stream: batches from where ``hello`` stands, and heartbeats, until the peer leaves.
+
+        Raises :class:`WrongRing` for a stranger, :class:`~atoll.errors.Unavailable` while a drill cuts the peer off,
+        :class:`Overloaded` when the peer has too many streams, :class:`~atoll.errors.PeerError` when it breaks
+        the protocol. Ends cleanly when the peer does. Closing the iterator leaves nothing behind.
+        """
+        self._check(hello)
+        stream = OutgoingStream(self._site, self._captured, hello, acknowledgements)
+        task = asyncio.get_running_loop().create_task(stream.run(), name=f"replication to {hello.region}")
+        self._streams[hello.region] += 1
+        self._tasks.add(task)
+        try:
+            while True:
+                yield await stream.outlet.get()
+        except Closed as closed:
+            if closed.__cause__ is not None:
+                raise closed.__cause__ from None
+        finally:
+            stream.outlet.close()
+            await cancel_and_wait(task)
+            self._tasks.discard(task)
+            self._streams[hello.region] -= 1
+
+    async def close(self) -> None:
+        """End all streams; their peers redial."""
+        await cancel_and_wait(*self._tasks)
+
+    def _check(self, hello: Hello) -> None:
+        own = self._site
+        if hello.ring != own.topology.ring:
+            raise WrongRing(f"this is ring {own.topology.ring!r}, not {hello.ring!r}")
+        if hello.wire_version != WIRE_VERSION:
+            raise WrongRing(f"this node speaks wire version {WIRE_VERSION}, not {hello.wire_version}")
+        if hello.region not in own.topology.peers(own.region):
+            raise WrongRing(f"region {hello.region!r} is not a peer of {own.region} in ring {own.topology.ring!r}")
+        own.drill.check(hello.region)
+        if self._streams[hello.region] >= STREAMS_PER_PEER_MAX:
+            raise Overloaded(
+                f"{hello.region} has {STREAMS_PER_PEER_MAX} replication streams open to this node: close some"
+            )
