@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -29,6 +32,17 @@ async def keys(server: Server) -> list[str]:
         return [row["key"] for row in await connection.fetch("SELECT key FROM kept ORDER BY key")]
     finally:
         await connection.close()
+
+
+@contextmanager
+def halted(pid: int) -> Iterator[None]:
+    """A process that reacts to nothing but a kill, for the length of the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_data_identity_and_port_survive_stop_kill_and_start(crashable_server: Server) -> None:
@@ -65,8 +79,9 @@ async def test_kill_ends_the_sessions_too_and_at_once(crashable_server: Server) 
     session = await connection.fetchval("SELECT pg_backend_pid()")
     family = processes.descendants(crashable_server.pid)
     assert session in family
-    crashable_server.kill()
-    assert processes.are_gone([crashable_server.pid, *family])
+    with halted(session):  # so that it cannot notice by itself that the main process is gone
+        crashable_server.kill()
+        assert processes.are_gone([crashable_server.pid, *family])
     with pytest.raises((OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
         await connection.fetchval("SELECT 1")
     connection.terminate()
@@ -86,19 +101,27 @@ async def test_fast_stop_of_a_server_that_does_not_react_is_escalated(
 ) -> None:
     monkeypatch.setattr("atoll.limits.SERVER_STOP_SECONDS_MAX", 0.2)
     monkeypatch.setattr("atoll.limits.SERVER_ABORT_SECONDS_MAX", 1.0)
-    os.kill(crashable_server.pid, signal.SIGSTOP)
-    await crashable_server.stop()
-    assert not crashable_server.is_running
+    with halted(crashable_server.pid):
+        await crashable_server.stop()
+        assert not crashable_server.is_running
 
 
-async def test_server_whose_main_process_alone_was_killed_starts_again(crashable_server: Server) -> None:
+async def test_start_waits_for_the_sessions_that_outlive_a_killed_main_process(crashable_server: Server) -> None:
+    """Two servers on the same files would destroy them: the new one must wait until the last old session is gone."""
     await write(crashable_server, "before")
-    family = processes.descendants(crashable_server.pid)
-    os.kill(crashable_server.pid, signal.SIGKILL)
-    await processes.until(lambda: not crashable_server.is_running, timeout_seconds=5)
-    await crashable_server.start()
+    connection = await asyncpg.connect(crashable_server.dsn())
+    session = await connection.fetchval("SELECT pg_backend_pid()")
+    with halted(session):
+        os.kill(crashable_server.pid, signal.SIGKILL)
+        await processes.until(lambda: not crashable_server.is_running, timeout_seconds=5)
+        starting = asyncio.create_task(crashable_server.start())
+        log = crashable_server.files
+        await processes.until(lambda: "is still in use" in log.log_since(0), timeout_seconds=10)
+        assert not starting.done()
+    await starting
+    assert processes.are_gone([session])
     assert await keys(crashable_server) == ["before"]
-    assert processes.are_gone(family)
+    connection.terminate()
 
 
 async def test_number_of_a_dead_server_that_an_innocent_process_got_does_not_prevent_the_start(

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,8 +87,9 @@ async def test_data_directory_of_a_killed_parent_can_be_used_at_once(
         assert await database_answers(server.dsn())
 
 
-async def test_orphan_where_nobody_watches_the_parent_is_stopped_by_the_next_start(
-    server_folder: Path, postgres_binaries: Binaries
+@pytest.mark.parametrize("reacts", [True, False], ids=["reacts", "hangs"])
+async def test_orphan_where_nobody_watches_the_parent_is_ended_by_the_next_start(
+    reacts: bool, server_folder: Path, postgres_binaries: Binaries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     specification = ServerSpec(name="again", data_directory=server_folder / "s0")
     async with launcher_process(server_folder, "1", WITHOUT_WATCH) as (process, report):
@@ -96,6 +98,9 @@ async def test_orphan_where_nobody_watches_the_parent_is_stopped_by_the_next_sta
         process.kill()
         process.wait()
     assert await database_answers(report["dsns"][0])
+    if not reacts:
+        monkeypatch.setattr("atoll.limits.SERVER_STOP_SECONDS_MAX", 0.2)
+        os.kill(report["pids"][0], signal.SIGSTOP)  # for good: only a kill ends it now
     async with running_servers([specification], postgres_binaries) as (server,):
         assert processes.are_gone(report["pids"])
         assert await database_answers(server.dsn())
