@@ -70,12 +70,9 @@ async def test_models_are_what_the_migrations_make(fresh_database: Database) -> 
 def shape(metadata: MetaData) -> set[str]:
     """Tables and, for all but the runner's own, their columns with type, nullability and key."""
     own = [table for name, table in metadata.tables.items() if not name.endswith(".migration")]
-    columns = {
-        f"{t.fullname}.{c.name} {c.type.compile(DIALECT)} {c.nullable} {c.primary_key}"
-        for t in own
-        for c in t.columns
-    }
-    return set(metadata.tables) | columns
+    columns = [column for table in own for column in table.columns]
+    described = {f"{c.table}.{c.name} {c.type.compile(DIALECT)} {c.nullable} {c.primary_key}" for c in columns}
+    return set(metadata.tables) | described
 
 
 async def test_old_versions_of_the_map_are_forgotten(

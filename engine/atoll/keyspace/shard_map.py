@@ -134,8 +134,8 @@ def initial_map(hosted_zones: Iterable[ZoneName], shards: Sequence[ShardName]) -
 
 
 def with_new_zones(shard_map: ShardMap, hosted_zones: Iterable[ZoneName], shards: Sequence[ShardName]) -> ShardMap:
-    """The next version of ``shard_map`` that also holds those of ``hosted_zones`` it knows nothing of, dealt out as in
-    the first map; ``shard_map`` itself if there are none. What is assigned already stays where it is.
+    """The next version of ``shard_map``, with those of ``hosted_zones`` it knows nothing of dealt out as in the first
+    map; ``shard_map`` itself if there are none. What is assigned already stays where it is.
     """
     new = [zone for zone in hosted_zones if not shard_map.assigned_within(zone_range(zone))]
     if not new:
