@@ -12,6 +12,7 @@ remote client raises the same class as an embedded one.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -110,6 +111,20 @@ class SessionNotCovered(DeadlineExceeded):
 
 class OutcomeUnknown(AtollError):
     """The connection broke after a write was sent: it may or may not be stored. Read before you repeat it."""
+
+
+class PartialFailure(AtollError):
+    """Some operations of a call on many records failed; the others were carried out.
+
+    ``failures`` has the error of each key that failed, ``values`` the results of the others.
+    """
+
+    def __init__(self, failures: Mapping[str, AtollError], values: Mapping[str, Any]) -> None:
+        first = next(iter(failures.items()))
+        total = len(failures) + len(values)
+        super().__init__(f"{len(failures)} of {total} records failed; the first, {first[0]!r}: {first[1]}")
+        self.failures = failures
+        self.values = values
 
 
 # -- another region must act --------------------------------------------------------------------------------------
