@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from atoll.causality.cut import Cut, meet_all
 from atoll.ids import Origin, ShardName
@@ -41,6 +41,11 @@ class RegionProgress:
                 return False
             await either(self._bell.wait(self._bell.ticket()), left_seconds, self._clock)
         return True
+
+    async def beyond(self, told: Cut, origins: Collection[Origin]) -> None:
+        """Return once the region's cut exceeds ``told`` in any of ``origins``."""
+        while all(self._region.at(origin) <= told.at(origin) for origin in origins):
+            await self._bell.wait(self._bell.ticket())
 
     def advance(self, shard: ShardName, origin: Origin, number: int) -> None:
         """``shard`` has completed the batches of ``origin`` up to ``number``."""

@@ -68,12 +68,15 @@ class ApplyQueue:
 
     def done(self, step: ApplyStep) -> None:
         """The step is durable. A chunk counts only if its rows were split by the present routing."""
-        assert step.completes >= self.completed, "what is complete stays complete"
         if self._chunks and step.routing == self._routing:
             self._chunks.popleft()
-        self.completed = step.completes
-        while self._entries and self._entries[0].batch.number <= self.completed:
-            self._entries.popleft()
+        self._complete(step.completes)
+
+    def caught_up(self, number: int) -> None:
+        """The shard was found to be complete up to ``number``: another node of the region has applied to it."""
+        if number > self.completed:
+            self.reroute()
+            self._complete(number)
 
     def reroute(self) -> None:
         """The parts of the batches have changed: one that is half way in begins again (joins are idempotent)."""
@@ -83,6 +86,11 @@ class ApplyQueue:
     def parcels(self) -> Sequence[Parcel]:
         """The batches that are not yet complete here."""
         return [entry.batch for entry in self._entries]
+
+    def _complete(self, number: int) -> None:
+        self.completed = max(self.completed, number)
+        while self._entries and self._entries[0].batch.number <= self.completed:
+            self._entries.popleft()
 
     def _chunk_step(self, first: Release) -> ApplyStep:
         if not self._chunks:

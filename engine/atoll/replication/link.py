@@ -24,8 +24,6 @@ class LinkState:
 
     phase: LinkPhase
     problem: str = ""
-    frames_refused: int = 0
-    """Batches and frames refused from this peer since the node started."""
 
     @property
     def connected(self) -> bool:

@@ -1,0 +1,171 @@
+"""A region's intake: everything that peers send comes through here on its way into the own shards.
+
+A batch is checked (the sender's window, residency, its timestamp) before anything is kept, split by the own shard
+map, held until its causes are here, applied by every shard, and then counts as applied: the region's cut moves, which
+opens the gate for others, and its lag is known. Nothing here waits: it is called by the pullers and the appliers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import product
+from typing import NamedTuple
+
+from atoll.causality.cut import Cut
+from atoll.errors import CorruptFrame, Unavailable
+from atoll.ids import Origin, RegionName, ShardName
+from atoll.instant import Timestamp, wall_ms
+from atoll.keyspace.shard_map import ShardMap
+from atoll.limits import LINK_WINDOW_BYTES
+from atoll.node.progress import RegionProgress
+from atoll.node.replication.applier import Applier
+from atoll.node.replication.site import Site
+from atoll.node.replication.tally import Tally
+from atoll.ports import ApplyResult
+from atoll.replication.frames import ReceivedBatch
+from atoll.replication.inbox import Arrival, Blocked, Inbox
+from atoll.replication.parcel import admit
+from atoll.replication.residency import ZoneSet
+
+
+class _Underway(NamedTuple):
+    """A batch that is here and not yet applied by the region."""
+
+    number: int
+    timestamp: Timestamp
+    size_bytes: int
+
+
+class Intake:
+    """One per node. ``shard_map`` reads the newest known map; ``refresh_map`` fetches it from the catalog."""
+
+    def __init__(
+        self,
+        site: Site,
+        progress: RegionProgress,
+        shard_map: Callable[[], ShardMap],
+        refresh_map: Callable[[], Awaitable[ShardMap]],
+    ) -> None:
+        self._site = site
+        self._progress = progress
+        self._shard_map = shard_map
+        self._refresh_map = refresh_map
+        self._hosted = ZoneSet.of(site.topology, site.region)
+        self._inbox = Inbox(site.region)
+        self._known: set[ShardName] = set()
+        peers = site.topology.peers(site.region)
+        origins = [origin for peer in peers for origin in site.origins_of(peer)]
+        self._underway: dict[Origin, deque[_Underway]] = {origin: deque() for origin in origins}
+        self._underway_bytes = dict.fromkeys(origins, 0)
+        self.tallies = {peer: Tally(site.metrics, peer) for peer in peers}
+        self.appliers = [
+            Applier(site, store, origin, 0, self._applied, self._reroute)
+            for store, origin in product(site.stores.values(), origins)
+        ]
+
+    # -- from the pullers -----------------------------------------------------------------------------------------
+
+    async def learn_progress(self) -> None:
+        """Ask the own shards how far they have come. A shard that does not answer is taken as last known; raises
+        :class:`Unavailable` if it never answered."""
+        for shard, store in self._site.stores.items():
+            try:
+                progress = await store.progress()
+            except Unavailable:
+                if shard not in self._known:
+                    raise
+                continue
+            self._known.add(shard)
+            self._progress.learn(shard, progress.applied)
+        for applier in self.appliers:
+            applier.queue.caught_up(self._progress.shard(applier.shard).at(applier.origin))
+        self._advance()
+
+    def accept(self, batch: ReceivedBatch) -> None:
+        """Take a verified batch. Raises :class:`~atoll.errors.PeerError`, and keeps nothing of it, if it may not be
+        here, was not allowed by the window, or comes from too far in the future."""
+        origin = batch.origin
+        if origin not in self._underway:
+            raise CorruptFrame(f"{origin} is not a shard of this ring's configuration")
+        if self._underway_bytes[origin] >= LINK_WINDOW_BYTES:
+            raise CorruptFrame(f"{origin} sent batch {batch.number} without room in its window")
+        parcel = admit(batch, self._hosted, self._shard_map())
+        self._site.timestamps.observe(batch.timestamp)
+        if self._inbox.arrive(parcel) is Arrival.HELD:
+            self._underway[origin].append(_Underway(batch.number, batch.timestamp, parcel.size_bytes))
+            self._underway_bytes[origin] += parcel.size_bytes
+            self._release()
+
+    def forget(self, region: RegionName) -> None:
+        """The stream from ``region`` is gone: drop what it sent and was not released; it comes again."""
+        self._inbox.forget(region)
+        for origin, underway in self._underway.items():
+            while origin.region == region and underway and underway[-1].number > self._inbox.released.at(origin):
+                self._underway_bytes[origin] -= underway.pop().size_bytes
+        self._show()
+
+    def blocked(self) -> Sequence[Blocked]:
+        """Which origins wait for which missing batches."""
+        return self._inbox.blocked()
+
+    def problems(self, region: RegionName) -> Sequence[str]:
+        """What keeps batches of ``region`` from being applied, for people."""
+        refusals = {f"shard {a.shard}: {a.problem}" for a in self.appliers if a.origin.region == region and a.problem}
+        return [*sorted(refusals), *(str(b) for b in self.blocked() if b.origin.region == region)]
+
+    # -- from the appliers ----------------------------------------------------------------------------------------
+
+    def _applied(self, applier: Applier, result: ApplyResult) -> None:
+        self.tallies[applier.origin.region].count(applier.origin, result)
+        self._progress.advance(applier.shard, applier.origin, applier.completed)
+        self._advance()
+
+    async def _reroute(self) -> None:
+        """A shard refused rows that the map gave it: split again by a newer one.
+
+        A hand-over leaves the target's cut no further than the source's, so no shard has yet completed a batch whose
+        rows come to it by the new map.
+        """
+        shard_map = await self._refresh_map()
+        for applier in self.appliers:
+            for parcel in applier.queue.parcels():
+                parcel.reroute(shard_map)
+        for applier in self.appliers:
+            applier.queue.reroute()
+
+    # -- the gate -------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """The region's cut may have moved."""
+        cut = self._progress.region()
+        if cut != self._inbox.applied:
+            self._inbox.advance(cut)
+            self._settle(cut)
+            self._release()
+
+    def _settle(self, cut: Cut) -> None:
+        now_ms = self._site.clock.wall_ms()
+        for origin, underway in self._underway.items():
+            number = cut.at(origin)
+            while underway and underway[0].number <= number:
+                batch = underway.popleft()
+                self._underway_bytes[origin] -= batch.size_bytes
+                if batch.timestamp:
+                    self.tallies[origin.region].lagged((now_ms - wall_ms(batch.timestamp)) / 1000)
+
+    def _release(self) -> None:
+        shard_map = self._shard_map()
+        for release in self._inbox.release():
+            release.batch.reroute(shard_map)
+            for applier in self.appliers:
+                if applier.origin == release.batch.origin:
+                    applier.put(release)
+        self._show()
+
+    def _show(self) -> None:
+        for origin in self._underway:
+            batches, _ = self._inbox.held(origin)
+            self.tallies[origin.region].show(
+                origin, batches, self._underway_bytes[origin], self._inbox.applied.at(origin)
+            )

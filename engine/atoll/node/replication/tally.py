@@ -1,0 +1,50 @@
+"""What came of the batches of one peer: for status and metrics."""
+
+from __future__ import annotations
+
+from atoll.ids import Origin, RegionName
+from atoll.metrics import Metrics
+from atoll.ports import ApplyResult
+from atoll.replication.lag import LagWindow
+
+
+class Tally:
+    """Counts since the node started. Rows are counted once per own shard that joined them."""
+
+    def __init__(self, metrics: Metrics, peer: RegionName) -> None:
+        self._metrics = metrics
+        self._peer = peer
+        self._lag = metrics.lag_seconds.labels(peer)
+        self.lag = LagWindow()
+        self.applied = 0
+        self.merged = 0
+        self.refused = 0
+
+    def count(self, origin: Origin, result: ApplyResult) -> None:
+        """One apply transaction is durable."""
+        for how, rows in (
+            ("inserted", result.inserted),
+            ("overwritten", result.overwritten),
+            ("merged", result.merged),
+            ("unchanged", result.unchanged),
+        ):
+            if rows:
+                self._metrics.applied_records.labels(origin.region, origin.shard, how).inc(rows)
+        self.applied += result.inserted + result.overwritten + result.merged
+        self.merged += result.merged
+
+    def lagged(self, seconds: float) -> None:
+        """A batch is applied ``seconds`` after its newest write; clocks that disagree can make it look negative."""
+        self.lag.add(max(0.0, seconds))
+        self._lag.observe(max(0.0, seconds))
+
+    def refuse(self, reason: str, rows: int = 1) -> None:
+        """Rows or a frame were refused."""
+        self.refused += rows
+        self._metrics.refused.labels(self._peer, reason).inc(rows)
+
+    def show(self, origin: Origin, held_batches: int, underway_bytes: int, applied: int) -> None:
+        """Where the origin stands now."""
+        self._metrics.inbox_batches.labels(*origin).set(held_batches)
+        self._metrics.inbox_bytes.labels(*origin).set(underway_bytes)
+        self._metrics.applied_batch.labels(*origin).set(applied)
