@@ -49,11 +49,9 @@ EDGES: dict[str, tuple[set[Kind], str]] = {
         {Kind.TIME, Kind.RANDOMNESS, Kind.THREADS},
         "it waits for operating-system processes",
     ),
+    "atoll.postgres.sessions": ({Kind.TIME}, "it retires old connections; no port reaches below a store"),
     "atoll.supervisor": ({Kind.TIME, Kind.THREADS}, "it waits for operating-system processes"),
     "atoll.bench": ({Kind.TIME, Kind.RANDOMNESS}, "it measures this machine"),
-    "atoll.demo": ({Kind.TIME, Kind.RANDOMNESS}, "it is an application"),
-    "atoll.cli": ({Kind.TIME}, "it shows progress to a person"),
-    "atoll.client.blocking": ({Kind.THREADS}, "it runs an event loop for code that has none"),
 }
 
 

@@ -27,7 +27,19 @@ TIERS: list[set[str]] = [
 ]
 PEERS = (TIERS[0], TIERS[5])
 
-PURE = {"errors", "ids", "instant", "limits", "causality", "crdt", "keyspace", "replication", "requests", "ports", "control"}
+PURE = {
+    "errors",
+    "ids",
+    "instant",
+    "limits",
+    "causality",
+    "crdt",
+    "keyspace",
+    "replication",
+    "requests",
+    "ports",
+    "control",
+}
 WORLD = {
     *("asyncio", "concurrent", "io", "logging", "multiprocessing", "os", "pathlib", "queue", "random", "sched"),
     *("secrets", "select", "selectors", "shutil", "signal", "socket", "ssl", "subprocess", "sys", "tempfile"),

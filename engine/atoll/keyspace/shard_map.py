@@ -133,17 +133,6 @@ def initial_map(hosted_zones: Iterable[ZoneName], shards: Sequence[ShardName]) -
     return ShardMap(1, assignments)
 
 
-def with_new_zones(shard_map: ShardMap, hosted_zones: Iterable[ZoneName], shards: Sequence[ShardName]) -> ShardMap:
-    """The next version of ``shard_map``, with those of ``hosted_zones`` it knows nothing of dealt out as in the first
-    map; ``shard_map`` itself if there are none. What is assigned already stays where it is.
-    """
-    new = [zone for zone in hosted_zones if not shard_map.assigned_within(zone_range(zone))]
-    if not new:
-        return shard_map
-    added = initial_map(new, shards).assignments
-    return ShardMap(shard_map.version + 1, sorted([*shard_map.assignments, *added], key=lambda a: a.range.low))
-
-
 def _even_ranges(zone: ZoneName, count: int) -> list[KeyRange]:
     whole = zone_range(zone)
     inner = [whole.low + (index * _HASH_SPACE // count).to_bytes(HASH_BYTES, "big") for index in range(1, count)]

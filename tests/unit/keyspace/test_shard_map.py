@@ -14,7 +14,7 @@ from atoll.errors import CorruptCatalog, SchemaMismatch
 from atoll.ids import ShardName, ZoneName
 from atoll.keyspace.key_range import EVERYTHING, KeyRange
 from atoll.keyspace.position import hashed_position, zone_range
-from atoll.keyspace.shard_map import Assignment, ShardMap, initial_map, with_new_zones
+from atoll.keyspace.shard_map import Assignment, ShardMap, initial_map
 
 S1, S2 = ShardName("s1"), ShardName("s2")
 
@@ -163,24 +163,6 @@ def test_initial_map_begins_at_version_and_epoch_one() -> None:
     assert {assignment.epoch for assignment in shard_map.assignments} == {1}
     assert shard_map.shards() == [S1, S2]
     assert len(shard_map.ranges_of(S1)) == len(shard_map.ranges_of(S2))
-
-
-@given(zone_names, zone_names, shard_names)
-def test_map_with_new_zones_keeps_the_old_and_covers_the_new(
-    old: set[ZoneName], new: set[ZoneName], shards: list[ShardName]
-) -> None:
-    before = initial_map(old, [S1])
-    after = with_new_zones(before, old | new, shards)
-    assert after.version == (2 if new - old else 1)
-    assert set(before.assignments) <= set(after.assignments)
-    assert [assignment.range for assignment in after.assignments if assignment not in before.assignments] == [
-        assignment.range for assignment in initial_map(new - old, shards).assignments
-    ]
-
-
-def test_map_without_new_zones_is_itself() -> None:
-    shard_map = initial_map([ZoneName("eu")], [S1])
-    assert with_new_zones(shard_map, [ZoneName("eu")], [S1, S2]) is shard_map
 
 
 def test_ranges_of_an_unknown_shard_are_none() -> None:
