@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from atoll.errors import InvalidConfiguration
 from atoll.ids import Origin, RegionName, ShardName
@@ -62,7 +63,7 @@ async def open_region(
         await asyncio.gather(*(store.try_open() for store in stores.values()))
         for name, store in stores.items():
             if not store.is_open:
-                late.start(f"open {name}", lambda store=store: store.open_at_last(clock, entropy))
+                late.start(f"open {name}", partial(store.open_at_last, clock, entropy))
         yield OpenRegion(topology=topology, region=region, catalog=catalog, clock_keeper=clock_keeper, stores=stores)
 
 
