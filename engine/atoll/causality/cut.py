@@ -24,7 +24,8 @@ class Cut(Mapping[Origin, int]):
     __slots__ = ("_numbers",)
 
     def __init__(self, numbers: Mapping[Origin, int] | Iterable[tuple[Origin, int]] = ()) -> None:
-        self._numbers = {origin: number for origin, number in dict(numbers).items() if number > 0}
+        given: dict[Origin, int] = dict(numbers)
+        self._numbers = {origin: number for origin, number in given.items() if number > 0}
 
     def at(self, origin: Origin) -> int:
         """The batch number of ``origin`` that is covered; 0 if none."""
