@@ -68,7 +68,7 @@ class Engine:
         self._catalog = catalog
         self._clock = clock
         self._clock_keeper = clock_keeper
-        self._metrics = metrics
+        self.metrics = metrics
         self._key = token_key
         self._existing = ExistingBatches()
         self._deadlines = Deadlines()
@@ -306,7 +306,7 @@ class Engine:
             clock=self._clock_keeper,
             time=self._clock,
             existing=self._existing,
-            metrics=self._metrics,
+            metrics=self.metrics,
             on_commit=partial(on_commit, name),
             on_fenced=partial(self._refuse, name),
         )
@@ -328,8 +328,8 @@ class Engine:
     def _check_size(request: Request) -> None:
         if len(request.operations) > BATCH_OPERATIONS_MAX:
             raise ValueTooLarge(
-                f"a request of {len(request.operations):,} operations, more than the {BATCH_OPERATIONS_MAX:,} allowed: "
-                "send several"
+                f"a request of {len(request.operations):,} operations, more than the {BATCH_OPERATIONS_MAX:,} "
+                "allowed: send several"
             )
         if len(request.tokens) > SESSION_TOKENS_MAX:
             raise ValueTooLarge(

@@ -24,7 +24,7 @@ from typing import Final
 
 from atoll.causality.cut import Cut
 from atoll.crdt.codec import decode_record
-from atoll.errors import AtollError, OutcomeUnknown, Overloaded, Unavailable
+from atoll.errors import AtollError, CallerError, OutcomeUnknown, Overloaded, Unavailable
 from atoll.ids import RecordId
 from atoll.limits import (
     BACKOFF_SECONDS_MIN,
@@ -112,7 +112,9 @@ class Lane:
         counter = await desk.mint.take(count, highest)
         merged: list[MergedRow] = []
         for id, state in known.items():
-            row = merge_row(id, state, group[id], desk.actor, counter, desk.clock.tick)
+            # What expired while we waited must not be written: its caller was told so. No await from here to the send.
+            pendings = [pending for pending in group[id] if not pending.finished]
+            row = merge_row(id, state, pendings, desk.actor, counter, desk.clock.tick)
             counter += len(group[id])
             if row is not None:
                 merged.append(row)
@@ -129,6 +131,9 @@ class Lane:
             result = await desk.store.write([entry.row for entry in merged], self._dependencies(merged))
         except OutcomeUnknown as error:
             await self._doubt(merged, error)
+            return
+        except CallerError as error:
+            await self._isolate(merged, error)
             return
         desk.committed(result.progress, len(merged), desk.now() - started)
         number = result.progress.seen().at(desk.origin)
@@ -228,8 +233,8 @@ class Lane:
             if pending.tries >= WRITE_ATTEMPTS_MAX:
                 pending.finish(
                     Overloaded(
-                        f"{pending.id.collection}/{pending.id.key} was written by other processes {pending.tries} times "
-                        "before this write: try again in a moment"
+                        f"{pending.id.collection}/{pending.id.key} was written by other processes {pending.tries} "
+                        "times before this write: try again in a moment"
                     )
                 )
         self._requeue(entry.pendings)
@@ -263,6 +268,15 @@ class Lane:
                 pending.trouble = error
             self._requeue(pendings)
         await self._desk.pause(BACKOFF_SECONDS_MIN)
+
+    async def _isolate(self, merged: Sequence[MergedRow], error: CallerError) -> None:
+        """The shard refused something in the group: write row by row, so that only the culprit fails."""
+        if len(merged) > 1:
+            for entry in merged:
+                await self._commit([entry])
+            return
+        for pending in merged[0].pendings:
+            pending.finish(error)
 
     def _requeue(self, pendings: Iterable[Pending]) -> None:
         """To the head of the queue, in order: they have waited longest. They were counted when they came first."""
