@@ -71,6 +71,10 @@ class ValueTooLarge(CallerError):
     """A value, record or request above the size limit; the message names the limit and the size."""
 
 
+class InvalidRequest(CallerError):
+    """A message that no client of this version sends: an operation of no known kind, a senseless deadline."""
+
+
 class InvalidToken(CallerError):
     """A session token that is malformed, tampered with, or signed by another ring."""
 

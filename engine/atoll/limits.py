@@ -139,7 +139,7 @@ LINK_BATCH_OVERHEAD_BYTES: Final = 4 * KIB
 """What a batch weighs in a link's window beside its rows. Smaller: unbounded numbers of empty batches in flight."""
 
 STREAM_QUEUE_MAX: Final = 8
-"""Frames waiting between the shards' readers and one stream. Larger: memory; smaller: readers idle while it writes."""
+"""Frames waiting between the shards' readers and one stream. Larger: memory; smaller: readers idle meanwhile."""
 
 BATCHES_PER_READ: Final = 64
 """Headers of batches read from a shard at a time. Smaller: more statements while catching up."""
@@ -148,13 +148,27 @@ ACKNOWLEDGE_INTERVAL_SECONDS: Final = 0.004
 """Least time between two acknowledgements on a stream. Smaller: more messages; larger: windows open later."""
 
 ACKNOWLEDGE_PERSIST_SECONDS: Final = 0.2
-"""Least time between two durable notes of one peer's acknowledgements. Smaller: more flushes; larger: a longer log."""
+"""Least time between two durable notes of a peer's acknowledgements. Smaller: more flushes; larger: a longer log."""
 
 STREAMS_PER_PEER_MAX: Final = 16
 """Replication streams one region may have open to a node. Smaller: a region of many nodes is refused."""
 
 FOREIGN_CAPTURE_POLL_SECONDS: Final = 0.1
 """How often a node looks for batches that another node of its region captured. Larger: those travel later."""
+
+KEEPALIVE_SECONDS: Final = 10.0
+KEEPALIVE_TIMEOUT_SECONDS: Final = 5.0
+"""How often an idle gRPC connection is probed, and how long an answer may take. Smaller: pings cost; larger: a dead
+machine is noticed late."""
+
+DIAL_SECONDS_MAX: Final = 3.0
+"""How long opening a stream to a peer may take. Smaller: far regions are never reached; larger: a hang hides."""
+
+STOP_GRACE_SECONDS: Final = 2.0
+"""How long calls in flight may go on when a node stops. Larger: slow restarts; smaller: more unknown outcomes."""
+
+REQUESTS_PER_STREAM_MAX: Final = 64
+"""Requests of one client stream in progress at a time; more wait in the transport. Larger: memory under a burst."""
 
 LAG_SAMPLES: Final = 512
 """Recent batches over which a peer's lag quantiles are computed. Smaller: p99 is noise; larger: slow to forget."""
