@@ -52,6 +52,7 @@ EDGES: dict[str, tuple[set[Kind], str]] = {
     "atoll.postgres.sessions": ({Kind.TIME}, "it retires old connections; no port reaches below a store"),
     "atoll.supervisor": ({Kind.TIME, Kind.THREADS}, "it waits for operating-system processes"),
     "atoll.bench": ({Kind.TIME, Kind.RANDOMNESS}, "it measures this machine"),
+    "atoll.demo": ({Kind.TIME, Kind.RANDOMNESS}, "it is an application, and reports how long things took"),
 }
 
 

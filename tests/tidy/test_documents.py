@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from tests.tidy.source import ROOT
+from tests.tidy.source import ROOT, engine_sources
 
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)(?:\s+\"[^\"]*\")?\)")
 HEADING = re.compile(r"^#{1,6}\s+(?P<title>.+?)\s*#*$", re.MULTILINE)
 CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 OUTSIDE = ("http://", "https://", "mailto:")
+
+PROMISE = re.compile(r"[Pp]romises? (?P<first>I\d+)((?:, (?:and )?| and )I\d+)*")
+NUMBER = re.compile(r"I\d+")
 
 MACHINE = re.compile(
     r"(?<![\w.$}])/(?:work|root|home/[a-z]\w*|Users/\w+|tmp/\w+)/"  # somebody's folders
@@ -65,6 +68,35 @@ def check_machine(name: str, text: str) -> list[str]:
         f"{name}:{number}: {match[0]!r} belongs to one machine: use a relative path or a user's setting"
         for number, line in enumerate(text.splitlines(), 1)
         if (match := MACHINE.search(line)) and not LOCAL.search(match[0])
+    ]
+
+
+def check_promises(text: str, listed: set[str]) -> list[str]:
+    """Complaints about citations of promises that docs/invariants.md does not list."""
+    cited = {number for match in PROMISE.finditer(text) for number in NUMBER.findall(match[0])}
+    return [f"{number} is cited and not in docs/invariants.md" for number in sorted(cited - listed)]
+
+
+def listed_promises() -> set[str]:
+    headings = HEADING.findall((ROOT / "docs" / "invariants.md").read_text(encoding="utf-8"))
+    return {number for heading in headings for number in NUMBER.findall(heading)}
+
+
+def test_fourteen_promises_are_listed() -> None:
+    assert listed_promises() == {f"I{number}" for number in range(1, 15)}
+
+
+def test_every_cited_promise_is_listed() -> None:
+    texts = "\n".join(source.text for source in engine_sources())
+    assert PROMISE.search(texts), "the citations have another form now: mend the pattern"
+    complaints = check_promises(texts, listed_promises())
+    assert not complaints, "\n".join(complaints)
+
+
+def test_citation_of_an_unknown_promise_is_found() -> None:
+    assert check_promises("kept (promise I3), and promises I1, I15 and I16", {"I1", "I3"}) == [
+        "I15 is cited and not in docs/invariants.md",
+        "I16 is cited and not in docs/invariants.md",
     ]
 
 
