@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
-from tests.tidy.source import Source, engine_sources, is_within
+from tests.tidy.source import ROOT, Source, engine_sources, is_within
 
 TIERS: list[set[str]] = [
     # Inside one of the sets marked "peers" modules may import each other; anywhere else only what stands above here.
@@ -60,6 +62,24 @@ DOORS: dict[str, tuple[set[str], str]] = {
 """``atoll.bench.plain`` is the opponent of the benchmark: plain asyncpg is what it is there to be."""
 
 
+def documented_rows(text: str) -> list[list[str]]:
+    """The packages of each row of the table of layers in docs/architecture.md, top row first."""
+    table = text.partition("## Layers")[2].partition("\n## ")[0]
+    rows = [line.split("|")[2] for line in table.splitlines() if line.startswith("| ")]
+    return [names for row in rows if (names := re.findall(r"`(\w+)`", row))]
+
+
+def check_documented(rows: list[list[str]]) -> list[str]:
+    """Complaints about a table of layers that says something else than TIERS."""
+    rank = {part: number for number, tier in enumerate(TIERS) for part in tier}
+    names = [name for row in rows for name in row]
+    complaints = [f"{name}: in only one of TIERS and the docs" for name in sorted(rank.keys() ^ set(names))]
+    for upper, lower in pairwise(rows):
+        wrong = [name for name in lower if rank.get(name, 0) >= min(rank.get(other, 99) for other in upper)]
+        complaints += [f"{name}: stands lower in docs/architecture.md than in TIERS" for name in wrong]
+    return complaints
+
+
 def check_layers(sources: Iterable[Source]) -> list[str]:
     """Complaints about imports that go upwards or sideways."""
     rank = {part: number for number, tier in enumerate(TIERS) for part in tier}
@@ -112,6 +132,19 @@ def check_doors(sources: Iterable[Source]) -> list[str]:
 def test_layers_import_downwards_only() -> None:
     complaints = check_layers(engine_sources())
     assert not complaints, "\n".join(complaints)
+
+
+def test_documented_layers_are_those_that_are_checked() -> None:
+    rows = documented_rows((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    complaints = check_documented(rows)
+    assert not complaints, "\n".join(complaints)
+
+
+def test_documented_layer_in_another_place_is_found() -> None:
+    rows = documented_rows((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    assert check_documented([*rows[:-1], [*rows[-1], "node"]])
+    assert check_documented([*rows[:-1], [*rows[-1], "novelty"]])
+    assert check_documented(rows[1:])
 
 
 def test_outside_world_has_one_door_each() -> None:
