@@ -34,9 +34,21 @@ LAW = settings(
 
 ACTORS = [Actor(f"{region}/s1/1") for region in ("asia", "eu", "us", "za")]
 
-VALUES = [None, True, 0, -7, 2**63 - 1, 1.5, "", "Zürich", b"\x00\xff", [1, ["two"]], {"a": 1, "ß": [None]}]
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -7,
+    2**63 - 1,
+    1.5,
+    "",
+    "Zürich",
+    b"\x00\xff",
+    [1, ["two"]],
+    {"a": 1, "ß": [None]},
+]
 VALUES += [Decimal("1.50"), date(2024, 2, 29), datetime(2024, 2, 29, 12, tzinfo=UTC), UUID(int=7)]
-AMOUNTS = [0, 1, -1, 5, Decimal("0.10"), Decimal("-2.5")]
+AMOUNTS: list[int | Decimal] = [0, 1, -1, 5, Decimal("0.10"), Decimal("-2.5")]
 ELEMENTS = ["x", "y", "ß", 1, b"x"]
 
 FIELDS: dict[Rule, tuple[str, str]] = {

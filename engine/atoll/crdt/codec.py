@@ -211,7 +211,7 @@ def _unpack_fields(packed: Any, actors: dict[int, Actor]) -> dict[str, FieldStat
     fields: dict[str, FieldState] = {}
     previous = ""
     for name, code, body in _groups(packed, 3):
-        if name <= previous or type(body) is not list:
+        if name <= previous or "\0" in name or type(body) is not list:
             raise ValueError("the fields of a state are not in order")
         previous = name
         fields[name] = (code, RULE_OF_CODE[code].unpack(body, actors))

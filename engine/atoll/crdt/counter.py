@@ -156,8 +156,12 @@ def _sum(field: str, total: Number, amount: Number) -> Number:
 
 
 def _add(left: Number, right: Number) -> Number:
-    if isinstance(left, int) and isinstance(right, int):
+    if type(left) is int and type(right) is int:
         return left + right
+    if type(left) is int and not left:  # else 0 + 1E+60 would be written out in 61 digits
+        return right
+    if type(right) is int and not right:
+        return left
     return _EXACT.add(left, right)
 
 

@@ -8,7 +8,7 @@ refuse cheaply: unsorted or repeated map keys, foreign ext codes, extended value
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -116,13 +116,19 @@ def _unpack_big_integer(data: bytes) -> int:
 
 
 def _unpack_set(data: bytes) -> frozenset[Any]:
-    elements = unpack(data)
+    elements = msgpack.unpackb(data, ext_hook=_unpack_element)
     if type(elements) is not list or not all(type(e) in ELEMENT_RANK and is_stored_form(e) for e in elements):
         raise ValueError("a set holds something that is not an element")
     unique = frozenset(elements)
     if sorted_elements(unique) != elements:
         raise ValueError("a set is not in canonical order")
     return unique
+
+
+def _unpack_element(code: int, data: bytes) -> Any:
+    if code == EXT_SET:
+        raise ValueError("a set holds a set")
+    return _unpack_extended(code, data)
 
 
 def _unpack_map(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
@@ -161,7 +167,7 @@ _STORED_SCALARS: Final = frozenset((bool, bytes, datetime, date, UUID, Decimal))
 ELEMENT_RANK: Final[dict[type, int]] = {int: 0, str: 1, bytes: 2, datetime: 3, date: 4, UUID: 5}
 
 
-def sorted_elements(elements: Iterable[Any]) -> list[Any]:
+def sorted_elements(elements: Collection[Any]) -> list[Any]:
     """Elements in canonical order: by type (int, str, bytes, datetime, date, UUID), then by value."""
     try:
         return sorted(elements)

@@ -9,7 +9,7 @@ from atoll.crdt.operations import Add, Clear, Delete, FieldOperation, Increment,
 from atoll.crdt.registry import LWW, RULE_OF_CODE, RULES
 from atoll.crdt.rule import MergeRule
 from atoll.crdt.schema import Schema
-from atoll.errors import InvalidName, InvalidValue, UnknownField, WrongRule
+from atoll.errors import InvalidName, InvalidValue, UnknownField, ValueTooLarge, WrongRule
 from atoll.limits import FIELD_NAME_BYTES_MAX, FIELDS_MAX
 
 Stored = Mapping[str, tuple[int, Any]]
@@ -52,7 +52,7 @@ def _put(fields: Mapping[str, Any], stored: Stored, schema: Schema) -> Iterator[
     if not isinstance(fields, Mapping):
         raise InvalidValue(f"a put takes a mapping of field names to values, not {type(fields).__name__}")
     if len(fields) > FIELDS_MAX:
-        raise InvalidValue(f"a record of {len(fields)} fields, more than the {FIELDS_MAX} allowed")
+        raise ValueTooLarge(f"a record of {len(fields)} fields, more than the {FIELDS_MAX} allowed")
     for field, value in fields.items():
         rule = _rule(field, stored, schema)
         yield field, rule, rule.replacement(field, value)

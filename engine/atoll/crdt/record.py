@@ -8,7 +8,7 @@ update survives with its own effects. A deleted record keeps its context.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import orjson
@@ -21,8 +21,9 @@ from atoll.crdt.plan import plan_write
 from atoll.crdt.registry import LWW, RULE_OF_CODE
 from atoll.crdt.schema import Schema
 from atoll.crdt.value import json_default, value_to_json
-from atoll.errors import CorruptFrame
+from atoll.errors import CorruptFrame, ValueTooLarge
 from atoll.instant import ZERO, Timestamp
+from atoll.limits import FIELDS_MAX
 
 FieldState = tuple[int, Any]
 """The wire code of the field's rule, and the rule's payload."""
@@ -83,6 +84,8 @@ class Record:
                 removed[field] = gone
         if self.presence:
             removed[PRESENCE] = removals(None, self.presence)
+        if len(fields) + len(self.fields) > FIELDS_MAX:
+            _check_field_count(self.fields.keys() | fields.keys())
         presence = () if isinstance(write, Delete) else ((dot.actor, dot.counter),)
         return Record(fields, presence, Context.of_interval(dot.actor, previous, dot.counter), removed)
 
@@ -122,12 +125,10 @@ class Record:
         """:meth:`join` without the short cut for comparable contexts."""
         context = self.context.join(other.context)
         fields = dict(self.fields)
-        names: set[str] | None = None
-        if not self.removed and not self.context.overlaps(other.context):
-            # Neither side covers the other's dots: only fields that the other side names can change.
-            names = other.fields.keys() | other.removed.keys()
-        else:
-            names = self.fields.keys() | other.fields.keys()
+        names = other.fields.keys() | other.removed.keys()
+        if self.context.overlaps(other.context):
+            names |= self.fields.keys()
+        # Otherwise the other side covers none of our dots: only fields that it names can change.
         for field in names:
             if field != PRESENCE:
                 _join_field(fields, field, self, other)
@@ -138,18 +139,20 @@ class Record:
     # -- reading --------------------------------------------------------------------------------------------------
 
     def value(self) -> dict[str, Any] | None:
-        """What a reader sees: live fields in the order of their names; ``None`` if the record is absent."""
-        found = {}
-        for field in sorted(self.fields):
-            code, payload = self.fields[field]
-            rule = RULE_OF_CODE[code]
-            if rule.is_alive(payload):
-                found[field] = rule.value(payload)
-        return found if found or self.presence else None
+        """What a reader sees: live fields in the order of their names; ``None`` if the record is absent.
+
+        The lists and maps in it are the reader's own.
+        """
+        found = self._value()
+        if found:
+            for field, value in found.items():
+                if type(value) is list or type(value) is dict:
+                    found[field] = _copy(value)
+        return found
 
     def document(self) -> bytes | None:
         """The value as readable JSON (see :mod:`atoll.crdt.value`), ``None`` if the record is absent."""
-        found = self.value()
+        found = self._value()
         if found is None:
             return None
         try:
@@ -166,6 +169,15 @@ class Record:
         """The greatest timestamp in the record, for the clock of whoever writes it next; 0 if there is none."""
         stamps = [LWW.latest(payload) for code, payload in self.fields.values() if code == LWW.code]
         return max(stamps, default=ZERO)
+
+    def _value(self) -> dict[str, Any] | None:
+        found = {}
+        for field in sorted(self.fields):
+            code, payload = self.fields[field]
+            rule = RULE_OF_CODE[code]
+            if rule.is_alive(payload):
+                found[field] = rule.value(payload)
+        return found if found or self.presence else None
 
     # -- as a value -----------------------------------------------------------------------------------------------
 
@@ -201,6 +213,19 @@ class Record:
 
 
 _EMPTY: Final = Record({}, (), Context.EMPTY)
+
+
+def _copy(value: Any) -> Any:
+    if type(value) is list:
+        return [_copy(item) for item in value]
+    if type(value) is dict:
+        return {key: _copy(item) for key, item in value.items()}
+    return value
+
+
+def _check_field_count(names: Collection[str]) -> None:
+    if len(names) > FIELDS_MAX:
+        raise ValueTooLarge(f"the record would have {len(names)} fields, more than the {FIELDS_MAX} allowed")
 
 
 def _knowledge(record: Record, field: str) -> Knowledge:

@@ -131,6 +131,8 @@ def _check_extended(value: Any, path: str) -> Any:
         return check_decimal(value, path)
     if isinstance(value, UUID):
         return value if kind is UUID else UUID(int=value.int)
+    if kind is set or kind is frozenset:
+        raise InvalidValue(f"{path}: a set belongs in a field declared add_wins_set; else use a list")
     raise InvalidValue(
         f"{path}: {kind.__module__}.{kind.__qualname__} is not a type of value; use None, bool, int, float, str, "
         "bytes, list, dict, datetime, date, UUID or Decimal"
