@@ -73,8 +73,8 @@ RECORD_CACHE_MAX: Final = 32_768
 READ_BATCH_MAX: Final = 1_024
 """Records in one read statement. Larger: one slow batch delays many readers."""
 
-READS_IN_FLIGHT_PER_SHARD: Final = 4
-"""Concurrent read statements a shard and node. More only move the queue into Postgres."""
+READS_IN_FLIGHT_PER_SHARD: Final = 2
+"""Concurrent read statements a shard and node. One: no overlap with decoding; more: smaller, dearer statements."""
 
 READ_QUEUE_MAX: Final = 32_768
 """Reads waiting for one shard before callers get ``Overloaded``. Larger: latency hides behind the queue."""
@@ -163,6 +163,9 @@ machine is noticed late."""
 
 DIAL_SECONDS_MAX: Final = 3.0
 """How long opening a stream to a peer may take. Smaller: far regions are never reached; larger: a hang hides."""
+
+REPLY_GRACE_SECONDS: Final = 1.0
+"""How much longer than the deadline a caller waits for the answer. Smaller: answers given in time are lost on the way."""
 
 STOP_GRACE_SECONDS: Final = 2.0
 """How long calls in flight may go on when a node stops. Larger: slow restarts; smaller: more unknown outcomes."""

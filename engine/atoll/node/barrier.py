@@ -91,7 +91,7 @@ class _Captures:
         self._rounds: set[asyncio.Task[int]] = set()
 
     async def bound(self, number: int) -> int:
-        """A batch that exists, at most ``number``, and comes after no change that was visible when this was called."""
+        """A batch that exists, at most ``number``, and is not before any change that was visible at the call."""
         if self._existing.at(self._desk.origin) >= number:
             return number
         if self._next is None:

@@ -88,8 +88,8 @@ def _merge_what_fits(
         if size_bytes > RECORD_BYTES_MAX:
             pending.finish(
                 ValueTooLarge(
-                    f"{id.collection}/{id.key} would have {size_bytes:,} bytes, more than the {RECORD_BYTES_MAX:,} of "
-                    "a record: split it"
+                    f"{id.collection}/{id.key} would have {size_bytes:,} bytes, more than the {RECORD_BYTES_MAX:,} "
+                    "of a record: split it"
                 )
             )
             continue

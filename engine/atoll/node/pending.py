@@ -126,7 +126,7 @@ class Pending:
         if self.stage is Stage.SENT or self.doubts:
             cause = f" ({self.trouble})" if self.trouble else ""
             return OutcomeUnknown(
-                f"the write of {name} was sent and not confirmed before the deadline{cause}; read before you repeat it"
+                f"the write of {name} was sent and not confirmed in time{cause}; read before you repeat it"
             )
         if self.missing is not None:
             return SessionNotCovered(_not_covered(name, self.missing, self.reached))
