@@ -6,6 +6,8 @@ never left this process is :class:`Unavailable`, one that was under way is :clas
 
 from __future__ import annotations
 
+from typing import Any, NoReturn
+
 import grpc
 from grpc import aio
 
@@ -44,9 +46,10 @@ def status_of(error: AtollError) -> grpc.StatusCode:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
 
 
-async def abort(context: aio.ServicerContext[object, object], error: AtollError) -> None:
+async def abort(context: aio.ServicerContext[Any, Any], error: AtollError) -> NoReturn:
     """End a call with a typed error. Always raises."""
     await context.abort(status_of(error), error.message, trailing_metadata=((CODE_KEY, error.code),))
+    raise AssertionError("abort raises")
 
 
 def from_rpc_error(error: aio.AioRpcError, target: str, *, writes: bool = False) -> AtollError:
@@ -67,3 +70,10 @@ def from_rpc_error(error: aio.AioRpcError, target: str, *, writes: bool = False)
             return DeadlineExceeded(message)
         case _:
             return Unavailable(message)
+
+
+async def ended(call: aio.StreamStreamCall[Any, Any]) -> aio.AioRpcError:
+    """The error of a call that has ended already."""
+    code, details, trailers = await call.code(), await call.details(), await call.trailing_metadata()
+    nothing = aio.Metadata()
+    return aio.AioRpcError(code, nothing, trailers or nothing, details or "")

@@ -1,0 +1,57 @@
+"""A client's stream of requests to one node."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from grpc import aio
+
+from atoll.errors import AtollError
+from atoll.requests import Reply, Request
+from atoll.rpc.codec.data import decode_reply, encode_request
+from atoll.rpc.failures import ended, from_rpc_error
+from atoll.wire.v1 import data_pb2, data_pb2_grpc
+
+
+class SessionStream:
+    """Requests go out with an id, replies come back with it, in any order. One task sends, one receives. After any
+    error the stream is over: what was sent and not answered has an unknown outcome."""
+
+    def __init__(self, channel: aio.Channel, target: str) -> None:
+        stub: Any = data_pb2_grpc.DataStub(channel)
+        self._call: aio.StreamStreamCall[Any, Any] = stub.Session()
+        self._target = target
+
+    async def send(self, request_id: int, request: Request) -> None:
+        """Send one request; waits while the node takes no more. Raises :class:`~atoll.errors.InvalidValue` before
+        anything is sent, :class:`~atoll.errors.Unavailable` when the stream is broken."""
+        message = encode_request(request, request_id)
+        try:
+            await self._call.write(message)
+        except aio.AioRpcError as error:
+            raise from_rpc_error(error, self._target) from error
+        except asyncio.InvalidStateError as error:
+            raise from_rpc_error(await ended(self._call), self._target) from error
+
+    async def receive(self) -> tuple[int, Reply | AtollError] | None:
+        """The next reply, or the error that refused its request whole; ``None`` when the node closed the stream.
+        Raises :class:`~atoll.errors.Unavailable` or another typed error when the stream broke."""
+        try:
+            message: data_pb2.ExecuteReply | Any = await self._call.read()
+        except aio.AioRpcError as error:
+            raise from_rpc_error(error, self._target) from error
+        if message is aio.EOF:
+            return None
+        try:
+            return message.id, decode_reply(message)
+        except AtollError as error:
+            return message.id, error
+
+    async def finish(self) -> None:
+        """No more requests will come; replies still do."""
+        await self._call.done_writing()
+
+    async def close(self) -> None:
+        """Give the stream up. Idempotent."""
+        self._call.cancel()
