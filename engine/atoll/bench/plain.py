@@ -1,7 +1,7 @@
 """The other side of the comparison: asyncpg on stock Postgres, one statement per transaction.
 
-One table ``kv(key text primary key, value jsonb)``, one connection per client, prepared statements, autocommit: what an
-application would write without Atoll.
+One table ``kv(key text primary key, value jsonb)``, one connection per client, prepared statements, autocommit: what
+an application would write without Atoll.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import orjson
 
 from atoll.bench.workload import record_value
 
+_DATABASE = "plain"
 _TABLE = "create table if not exists kv (key text primary key, value jsonb not null)"
 _UPSERT = "insert into kv (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value"
 _SELECT = "select value from kv where key = $1"
@@ -33,8 +34,12 @@ class PlainPostgres:
         self._free = list(connections)
 
     @staticmethod
-    async def open(dsn: str, clients: int) -> PlainPostgres:
-        """Connect ``clients`` times and create the table."""
+    async def create(server_dsn: str, clients: int) -> PlainPostgres:
+        """Make a database of its own on the server, connect ``clients`` times and create the table."""
+        connection = await asyncpg.connect(server_dsn)
+        await connection.execute(f"create database {_DATABASE}")
+        await connection.close()
+        dsn = f"{server_dsn.rsplit('/', 1)[0]}/{_DATABASE}"
         connections = [await asyncpg.connect(dsn) for _ in range(clients)]
         await connections[0].execute(_TABLE)
         return PlainPostgres(connections)

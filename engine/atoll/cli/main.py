@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import sys
 import traceback
@@ -12,7 +10,7 @@ from typing import Annotated
 import typer
 
 from atoll import __version__
-from atoll.cli.commands import ring
+from atoll.cli.commands import bench, ring
 from atoll.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from atoll.cli.output import notes, report_error
 from atoll.errors import AtollError
@@ -59,8 +57,7 @@ app.command("init", rich_help_panel=START)(ring.init)
 app.command("up", rich_help_panel=RING)(ring.up)
 app.command("down", rich_help_panel=RING)(ring.down)
 
-if importlib.util.find_spec("atoll.bench.command") is not None:
-    app.add_typer(importlib.import_module("atoll.bench.command").app, name="bench", rich_help_panel=MEASURE)
+app.add_typer(bench.app, name="bench", rich_help_panel=MEASURE)
 
 
 def main() -> None:
