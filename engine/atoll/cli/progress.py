@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from atoll.cli.output import notes
-from atoll.supervisor.ring_state import PartState, RingState, ServerEntry
+from atoll.server.ring_state import PartState, RingState, ServerEntry
 
 _DOING = {
     PartState.CREATING: "creating",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from atoll.supervisor.ring_state import RingState
+from atoll.server.ring_state import RingState
 
 
 def plain_table(*headings: str, title: str | None = None) -> Table:

@@ -14,9 +14,9 @@ import structlog
 from atoll.configuration import Configuration, ensure_token_key, load
 from atoll.errors import AtollError
 from atoll.logs import configure_logging
+from atoll.server.ring_state import RingState
 from atoll.supervisor.directory import RingDirectory
 from atoll.supervisor.keeper import Keeper
-from atoll.supervisor.ring_state import RingState
 
 
 async def keep(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from atoll.configuration import Allotment, Configuration, NodeAddresses, NodeAt
-from atoll.ids import NodeName, Origin, RegionName, ShardName
+from atoll.configuration import Configuration
 from atoll.postgres.launcher.settings import HOST, free_port
-from atoll.supervisor.ring_state import NodeEntry, RingState, ServerEntry
+from atoll.server.ring_state import NodeEntry, RingState, ServerEntry
 
 
 def planned_state(configuration: Configuration, supervisor: int) -> RingState:
@@ -27,21 +26,6 @@ def planned_state(configuration: Configuration, supervisor: int) -> RingState:
             )
             for at, given in configuration.addresses().items()
         ],
-    )
-
-
-def allotment_of(state: RingState) -> Allotment:
-    """The addresses and servers of a ring that was started on this machine, to complete its configuration."""
-    return Allotment(
-        addresses={
-            NodeAt(RegionName(node.region), NodeName(node.name)): NodeAddresses(node.grpc, node.http)
-            for node in state.nodes
-        },
-        dsns={
-            Origin(RegionName(server.region), ShardName(server.shard)): server.dsn
-            for server in state.servers
-            if server.dsn is not None
-        },
     )
 
 

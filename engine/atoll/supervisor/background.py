@@ -13,8 +13,8 @@ from pathlib import Path
 
 from atoll import limits
 from atoll.errors import AlreadyRunning, NotRunning, OperatorError, from_code
+from atoll.server.ring_state import Phase, RingState
 from atoll.supervisor.directory import RingDirectory
-from atoll.supervisor.ring_state import Phase, RingState
 
 _POLL_SECONDS = 0.05
 

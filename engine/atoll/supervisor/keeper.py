@@ -19,11 +19,11 @@ from atoll import limits
 from atoll.configuration import Configuration
 from atoll.errors import AtollError, NodeFailed, PostgresFailed, Unavailable
 from atoll.postgres.launcher import Progress, Server, ServerSpec, Stage, find_binaries, start_servers, stop_servers
+from atoll.server.ring_state import NodeEntry, PartState, Phase, RingState, ServerEntry
 from atoll.supervisor.allotment import planned_state
 from atoll.supervisor.backoff import RestartPause
 from atoll.supervisor.directory import RingDirectory
 from atoll.supervisor.node_process import NodeProcess
-from atoll.supervisor.ring_state import NodeEntry, PartState, Phase, RingState, ServerEntry
 
 _LOOK_SECONDS = 0.1
 _STAGES: Mapping[Stage, PartState] = {
@@ -142,7 +142,7 @@ class Keeper:
 
     def _node_process(self, entry: NodeEntry) -> NodeProcess:
         command = ["-m", "atoll.server", "--config", str(self._configuration.file), "--region", entry.region]
-        command += ["--node", entry.name, "--state", str(self._directory.state_file)]
+        command += ["--node", entry.name, "--allotment", str(self._directory.state_file)]
         return NodeProcess(command=command, http=entry.http, log=self._directory.log_of(entry.region, entry.name))
 
     async def _until_ready(self, entry: NodeEntry, node: NodeProcess) -> None:

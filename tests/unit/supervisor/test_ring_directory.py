@@ -8,10 +8,10 @@ import pytest
 
 from atoll import limits
 from atoll.errors import AlreadyRunning, NotRunning
-from atoll.supervisor.backoff import RestartPause
+from atoll.server.ring_state import NodeEntry, PartState, Phase, RingState, ServerEntry
 from atoll.supervisor.background import running_state, stop, sweep
+from atoll.supervisor.backoff import RestartPause
 from atoll.supervisor.directory import RingDirectory
-from atoll.supervisor.ring_state import NodeEntry, PartState, Phase, RingState, ServerEntry
 
 
 @pytest.fixture
