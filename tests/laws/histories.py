@@ -48,7 +48,7 @@ VALUES: list[Any] = [
     {"a": 1, "ß": [None]},
 ]
 VALUES += [Decimal("1.50"), date(2024, 2, 29), datetime(2024, 2, 29, 12, tzinfo=UTC), UUID(int=7)]
-AMOUNTS: list[int | Decimal] = [0, 1, -1, 5, Decimal("0.10"), Decimal("-2.5")]
+AMOUNTS: list[int | Decimal] = [0, 1, -1, 5, Decimal("0.10"), Decimal("-2.5"), Decimal("1" * 20 + "." + "3" * 15)]
 ELEMENTS = ["x", "y", "ß", 1, b"x"]
 
 FIELDS: dict[Rule, tuple[str, str]] = {

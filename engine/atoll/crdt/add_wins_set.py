@@ -41,7 +41,7 @@ class AddWinsSet(MergeRule[Elements]):
         payload: Elements,
         dot: Dot,
         timestamp: Timestamp,  # noqa: ARG002
-    ) -> tuple[Elements, Removed]:
+    ) -> tuple[Elements, Elements, Removed]:
         wanted: dict[Any, bool] = {}
         for operation in operations:
             match operation:
@@ -56,7 +56,8 @@ class AddWinsSet(MergeRule[Elements]):
         fresh: Entries = ((dot.actor, dot.counter),)
         delta = {element: fresh for element, present in wanted.items() if present}
         gone = [removals(element, payload[element]) for element in wanted if element in payload]
-        return delta, NOTHING_REMOVED.union(*gone)
+        kept = {element: dots for element, dots in payload.items() if element not in wanted}
+        return {**kept, **delta}, delta, NOTHING_REMOVED.union(*gone)
 
     def replacement(self, field: str, value: Any) -> tuple[FieldOperation, ...]:
         if not isinstance(value, (set, frozenset, list, tuple)):

@@ -65,7 +65,7 @@ class Counter(MergeRule[Rows]):
         payload: Rows,
         dot: Dot,
         timestamp: Timestamp,  # noqa: ARG002
-    ) -> tuple[Rows, Removed]:
+    ) -> tuple[Rows, Rows, Removed]:
         before = {row.actor: row for row in payload}
         after = dict(before)
         for operation in operations:
@@ -78,8 +78,9 @@ class Counter(MergeRule[Rows]):
                 after = {actor: _reset(row) for actor, row in before.items()}
             else:
                 raise self.refuse(operation)
-        changes = [_change(before.get(actor), row) for actor, row in sorted(after.items())]
-        return tuple(row for row in changes if row.dot or row.seen), NOTHING_REMOVED
+        rows = tuple([row for _, row in sorted(after.items())])
+        changes = [_change(before.get(row.actor), row) for row in rows if before.get(row.actor) is not row]
+        return rows, tuple([row for row in changes if row.dot or row.seen]), NOTHING_REMOVED
 
     def replacement(self, field: str, value: Any) -> tuple[FieldOperation, ...]:
         return (Clear(field), Increment(field, _amount(field, value)))
@@ -100,7 +101,7 @@ class Counter(MergeRule[Rows]):
         value: Number = 0
         for row in counted:
             value = _add(value, row.total)
-            value = _add(value, -row.base)
+            value = _add(value, _negated(row.base))
         return value
 
     def actors(self, payload: Rows) -> set[Actor]:
@@ -163,6 +164,10 @@ def _add(left: Number, right: Number) -> Number:
     if type(right) is int and not right:
         return left
     return _EXACT.add(left, right)
+
+
+def _negated(number: Number) -> Number:
+    return -number if isinstance(number, int) else _EXACT.minus(number)  # the operator would round
 
 
 def _row(body: list[Any], actors: dict[int, Actor]) -> Row:

@@ -33,7 +33,7 @@ class LastWriterWins(MergeRule[Entries]):
 
     def apply(
         self, field: str, operations: Sequence[FieldOperation], payload: Entries, dot: Dot, timestamp: Timestamp
-    ) -> tuple[Entries, Removed]:
+    ) -> tuple[Entries, Entries, Removed]:
         delta: Entries = ()
         for operation in operations:
             if type(operation) is Set:
@@ -43,7 +43,7 @@ class LastWriterWins(MergeRule[Entries]):
                 delta = ()
             else:
                 raise self.refuse(operation)
-        return delta, removals(None, payload)
+        return delta, delta, removals(None, payload)
 
     def replacement(self, field: str, value: Any) -> tuple[FieldOperation, ...]:
         return (Set(field, value),)

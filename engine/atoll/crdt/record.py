@@ -8,7 +8,7 @@ update survives with its own effects. A deleted record keeps its context.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -71,41 +71,49 @@ class Record:
         :class:`WrongRule`, :class:`InvalidValue`, :class:`UnknownField` or :class:`InvalidName`; then nothing is
         to be stored and the dot may be used again.
         """
-        previous = self.context.highest(dot.actor)
-        assert dot.counter > previous, f"the dot {dot} is not above {previous}, which this record has seen (I2)"
+        previous = self._check_fresh(dot)
         fields: dict[str, FieldState] = {}
         removed: dict[str, Removed] = {}
+        count = len(self.fields)
         for field, rule, operations in plan_write(write, self.fields, schema):
             state = self.fields.get(field)
-            payload, gone = rule.apply(field, operations, state[1] if state else rule.empty, dot, timestamp)
-            if payload:
-                fields[field] = (rule.code, payload)
+            after, delta, gone = rule.apply(field, operations, state[1] if state else rule.empty, dot, timestamp)
+            if delta:
+                fields[field] = (rule.code, delta)
             if gone:
                 removed[field] = gone
+            count += bool(after) - (state is not None)
         if self.presence:
             removed[PRESENCE] = removals(None, self.presence)
-        if len(fields) + len(self.fields) > FIELDS_MAX:
-            _check_field_count(self.fields.keys() | fields.keys())
-        presence = () if isinstance(write, Delete) else ((dot.actor, dot.counter),)
-        return Record(fields, presence, Context.of_interval(dot.actor, previous, dot.counter), removed)
+        _check_growth(len(self.fields), count)
+        return Record(fields, _presence(write, dot), Context.of_interval(dot.actor, previous, dot.counter), removed)
 
     def apply_and_join(self, write: Write, dot: Dot, timestamp: Timestamp, schema: Schema) -> Record:
-        """The record after ``write``: ``self.join(self.apply(...))``, at half the cost, for the writer.
+        """The record after ``write``: ``self.join(self.apply(...))`` at a third of the cost, for the writer.
 
-        A fresh delta is above everything here and removes only what is here, so no field that it does not name can
-        change and no removal stays pending.
+        A fresh delta is above everything here and removes only what is here: a field that the write does not touch
+        stays as it is, and no removal of the write stays pending.
         """
-        delta = self.apply(write, dot, timestamp, schema)
         if self.removed:
-            return self.join(delta)
+            return self.join(self.apply(write, dot, timestamp, schema))
+        previous = self._check_fresh(dot)
         fields = dict(self.fields)
-        for field in delta.fields:
-            _join_field(fields, field, self, delta)
-        for field in delta.removed:
-            if field not in delta.fields and field != PRESENCE:
-                _join_field(fields, field, self, delta)
+        for field, rule, operations in plan_write(write, self.fields, schema):
+            state = self.fields.get(field)
+            after, _, _ = rule.apply(field, operations, state[1] if state else rule.empty, dot, timestamp)
+            if after:
+                fields[field] = (rule.code, after)
+            else:
+                fields.pop(field, None)
+        _check_growth(len(self.fields), len(fields))
+        context = self.context.with_interval(dot.actor, previous, dot.counter)
+        return Record(fields, _presence(write, dot), context)
+
+    def _check_fresh(self, dot: Dot) -> int:
+        """The greatest counter seen of the dot's actor; the dot must be above it."""
         previous = self.context.highest(dot.actor)
-        return Record(fields, delta.presence, self.context.with_interval(dot.actor, previous, dot.counter))
+        assert dot.counter > previous, f"the dot {dot} is not above {previous}, which this record has seen (I2)"
+        return previous
 
     # -- merging --------------------------------------------------------------------------------------------------
 
@@ -223,9 +231,14 @@ def _copy(value: Any) -> Any:
     return value
 
 
-def _check_field_count(names: Collection[str]) -> None:
-    if len(names) > FIELDS_MAX:
-        raise ValueTooLarge(f"the record would have {len(names)} fields, more than the {FIELDS_MAX} allowed")
+def _presence(write: Write, dot: Dot) -> Entries:
+    return () if isinstance(write, Delete) else ((dot.actor, dot.counter),)
+
+
+def _check_growth(before: int, after: int) -> None:
+    """Refuse to add fields beyond the limit; a record that concurrent writes took beyond it can still be changed."""
+    if after > FIELDS_MAX and after > before:
+        raise ValueTooLarge(f"the record would have {after} fields, more than the {FIELDS_MAX} allowed")
 
 
 def _knowledge(record: Record, field: str) -> Knowledge:

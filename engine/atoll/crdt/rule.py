@@ -34,10 +34,11 @@ class MergeRule(ABC, Generic[Payload]):
     @abstractmethod
     def apply(
         self, field: str, operations: Sequence[FieldOperation], payload: Payload, dot: Dot, timestamp: Timestamp
-    ) -> tuple[Payload, Removed]:
-        """The delta of one write that applies ``operations`` in order to ``payload``; changes nothing.
+    ) -> tuple[Payload, Payload, Removed]:
+        """The payload after one write that applies ``operations`` in order, the write's delta, and what it removed.
 
-        Raises :class:`WrongRule` or :class:`InvalidValue`, naming the field.
+        The payload after is the join of ``payload`` with the delta. Raises :class:`WrongRule` or
+        :class:`InvalidValue`, naming the field.
         """
 
     @abstractmethod

@@ -179,8 +179,10 @@ def _check_argument(value: Any, path: str) -> Any:
     kind = type(value)
     if kind is set or kind is frozenset:
         return frozenset(check_element(element, f"{path} (an element)") for element in value)
-    if kind is int and abs(value) < 10**COUNTER_DIGITS_MAX:
+    if kind is int and abs(value) < 10 ** (2 * COUNTER_DIGITS_MAX):
         return value
+    if kind is Decimal and value.is_finite() and len(value.as_tuple().digits) > COUNTER_DIGITS_MAX:
+        return value  # the total of a counter may need more digits than any amount may have
     return check_value(value, path)
 
 

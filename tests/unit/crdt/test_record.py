@@ -14,6 +14,7 @@ from atoll.crdt.codec import encode_record
 from atoll.crdt.operations import Add, Clear, Delete, FieldOperation, Increment, Put, Remove, Set, Update, Write
 from atoll.crdt.record import Record
 from atoll.crdt.schema import Rule, Schema
+from atoll.crdt.value import pack_value, unpack_value
 from atoll.errors import CorruptFrame, InvalidName, InvalidValue, UnknownField, ValueTooLarge, WrongRule
 from atoll.ids import Actor
 from atoll.instant import timestamp
@@ -28,7 +29,10 @@ EMPTY = Record.empty()
 def wrote(
     record: Record, actor: Actor, counter: int, write: Write, at_ms: int = 1, schema: Schema = SCHEMA
 ) -> Record:
-    return record.join(record.apply(write, Dot(actor, counter), timestamp(at_ms), schema))
+    dot, stamp = Dot(actor, counter), timestamp(at_ms)
+    after = record.join(record.apply(write, dot, stamp, schema))
+    assert record.apply_and_join(write, dot, stamp, schema) == after
+    return after
 
 
 def updated(record: Record, actor: Actor, counter: int, *operations: FieldOperation) -> Record:
@@ -186,6 +190,19 @@ def test_int_and_decimal_sum_exactly() -> None:
     tiny, huge = Decimal("1E-60"), Decimal("1E+60")
     wide = updated(EMPTY, EU, 1, Increment("visits", tiny)).join(updated(EMPTY, US, 1, Increment("visits", huge)))
     assert wide.value() == {"visits": Decimal("1" + "0" * 60 + "." + "0" * 59 + "1")}, "nothing is rounded away"
+
+
+def test_decimals_of_full_width_are_reset_exactly() -> None:
+    seen = updated(EMPTY, EU, 1, Increment("visits", Decimal("9" * 36 + ".7")))
+    record = updated(seen, EU, 2, Clear("visits"), Increment("visits", Decimal("-0.2")))
+    assert record.value() == {"visits": Decimal("-0.2")}
+
+
+def test_total_wider_than_any_amount_reads_as_bytes_and_back() -> None:
+    left = updated(EMPTY, EU, 1, Increment("visits", Decimal("9" * 38)))
+    right = updated(EMPTY, US, 1, Increment("visits", Decimal("1E-128")))
+    value = left.join(right).value()
+    assert unpack_value(pack_value(value)) == value
 
 
 def test_counter_beyond_64_bits_is_exact_and_readable() -> None:
@@ -363,6 +380,17 @@ def test_record_with_too_many_fields_is_refused_by_put_and_by_update() -> None:
     assert updated(full, EU, 2, Set("7", 2)).value() is not None
     with pytest.raises(ValueTooLarge, match="1025 fields"):
         updated(full, EU, 2, Set("one more", 1))
+
+
+def test_record_that_concurrency_took_beyond_the_field_limit_can_still_be_changed() -> None:
+    names = [str(number) for number in range(FIELDS_MAX)]
+    left = wrote(EMPTY, EU, 1, Put(dict.fromkeys(names, 1)))
+    both = left.join(wrote(EMPTY, US, 1, Put({"one more": 1})))
+    assert updated(both, EU, 2, Set("7", 2), Clear("8")).value() is not None
+    assert wrote(both, EU, 2, Put(dict.fromkeys((f"new {name}" for name in names), 1))).value() is not None
+    for write in (Delete(), Put({"a": 1})):
+        after = both.apply_and_join(write, Dot(EU, 2), timestamp(2), SCHEMA)
+        assert len(after.fields) <= 1
 
 
 def test_field_whose_declared_rule_was_changed_is_refused() -> None:
