@@ -22,38 +22,44 @@ class GrpcPullStream:
     def __init__(self, call: aio.StreamStreamCall[Any, Any], target: str) -> None:
         self._call = call
         self._target = target
+        self._first: StreamMessage | None = None
 
     @classmethod
     async def open(cls, channel: aio.Channel, target: str, hello: Hello) -> GrpcPullStream:
-        """Dial and say hello. Raises :class:`Unavailable` if nobody answers within ``DIAL_SECONDS_MAX``, the peer's
-        typed error if it refuses."""
+        """Dial, say hello and wait for the first message, which an accepting peer sends at once.
+
+        Raises :class:`Unavailable` if nobody answers within ``DIAL_SECONDS_MAX``, the peer's typed error if it
+        refuses.
+        """
         stub: Any = replication_pb2_grpc.ReplicationStub(channel)
-        call = stub.Pull(wait_for_ready=False)
+        stream = cls(stub.Pull(wait_for_ready=False), target)
         try:
             async with asyncio.timeout(DIAL_SECONDS_MAX):
-                await call.write(encode_hello(hello))
-                await call.wait_for_connection()
-        except aio.AioRpcError as error:
-            raise from_rpc_error(error, target) from error
-        except asyncio.InvalidStateError as error:
-            raise from_rpc_error(await ended(call), target) from error
+                await stream._write(encode_hello(hello))
+                stream._first = await stream.receive()
         except TimeoutError as error:
-            call.cancel()
+            await stream.close()
             raise Unavailable(f"{target}: no answer within {DIAL_SECONDS_MAX:g} s") from error
-        except asyncio.CancelledError:
-            call.cancel()
+        except BaseException:
+            await stream.close()
             raise
-        return cls(call, target)
+        return stream
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> None:
+        await self._write(encode_acknowledgement(acknowledgement))
+
+    async def _write(self, request: replication_pb2.PullRequest) -> None:
         try:
-            await self._call.write(encode_acknowledgement(acknowledgement))
+            await self._call.write(request)
         except aio.AioRpcError as error:
             raise from_rpc_error(error, self._target) from error
         except asyncio.InvalidStateError as error:
             raise from_rpc_error(await ended(self._call), self._target) from error
 
     async def receive(self) -> StreamMessage | None:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         try:
             response: replication_pb2.PullResponse | Any = await self._call.read()
         except aio.AioRpcError as error:

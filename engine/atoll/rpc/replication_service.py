@@ -1,6 +1,6 @@
 """The Replication service: peers pull what this region's shards captured."""
 
-# ruff: noqa: N802, ARG002 (the names and arguments are those of the generated base class)
+# ruff: noqa: N802 (the names and arguments are those of the generated base class)
 
 from __future__ import annotations
 

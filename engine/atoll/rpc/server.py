@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from grpc import aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from atoll.errors import OperatorError
@@ -35,7 +34,7 @@ class NodeServer:
 
     def __init__(self, *, execute: Execute, serve_pull: ServePull, control: ControlSurface) -> None:
         self._server = aio.server(options=server_options())
-        self._health = health.HealthServicer()
+        self._health = health.aio.HealthServicer()
         data_pb2_grpc.add_DataServicer_to_server(DataService(execute), self._server)
         replication_pb2_grpc.add_ReplicationServicer_to_server(ReplicationService(serve_pull), self._server)
         control_pb2_grpc.add_ControlServicer_to_server(ControlService(control), self._server)

@@ -29,7 +29,7 @@ class PullServer:
     async def serve(
         self, hello: Hello, acknowledgements: AsyncIterator[Acknowledgement]
     ) -> AsyncIterator[StreamMessage]:
-        """One stream: batches from where ``hello`` stands, and heartbeats, until the peer leaves.
+        """One stream: a heartbeat at once, batches from where ``hello`` stands, heartbeats, until the peer leaves.
 
         Raises :class:`WrongRing` for a stranger, :class:`~atoll.errors.Unavailable` while a drill cuts the peer off,
         :class:`Overloaded` when the peer has too many streams, :class:`~atoll.errors.PeerError` when it breaks
