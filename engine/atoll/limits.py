@@ -316,3 +316,6 @@ READY_ANSWER_SECONDS_MAX: Final = 2.0
 
 STATUS_SECONDS_MAX: Final = 3.0
 """How long one shard may take to tell its figures. Larger: `atoll status` waits for the dead."""
+
+CONTROL_SECONDS_MAX: Final = 5.0
+"""How long a node may take to answer an operator. Above ``STATUS_SECONDS_MAX``, or a dead shard hides its node."""

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from atoll import __version__
-from atoll.cli.commands import bench, ring
+from atoll.cli.commands import bench, check, drills, ring
 from atoll.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from atoll.cli.output import notes, report_error
 from atoll.errors import AtollError
@@ -56,7 +56,9 @@ def _root(
 app.command("init", rich_help_panel=START)(ring.init)
 app.command("up", rich_help_panel=RING)(ring.up)
 app.command("down", rich_help_panel=RING)(ring.down)
-
+app.command("status", rich_help_panel=RING)(check.status)
+app.command("verify", rich_help_panel=OPERATIONS)(check.verify)
+app.add_typer(drills.app, name="drill", rich_help_panel=OPERATIONS)
 app.add_typer(bench.app, name="bench", rich_help_panel=MEASURE)
 
 

@@ -6,12 +6,14 @@ only on a terminal; messages about what happens go to standard error, answers to
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import sys
-from collections.abc import Mapping, Set
+from collections.abc import Coroutine, Iterator, Mapping, Set
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -20,11 +22,28 @@ from rich.markup import escape
 
 from atoll.errors import AtollError
 
+T = TypeVar("T")
+
 answers = Console(highlight=False)
 """Standard output: what was asked for."""
 
 notes = Console(stderr=True, highlight=False)
 """Standard error: what goes on."""
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work on an event loop of its own."""
+    return asyncio.run(work)
+
+
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Say on a terminal what takes its time; nothing elsewhere."""
+    if not notes.is_terminal:
+        yield
+        return
+    with notes.status(what):
+        yield
 
 
 def print_json(value: Any) -> None:

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from atoll.cli.tables import plain_table
-from atoll.cli.words import bytes_text, seconds_text
 from atoll.operating.overview import Overview
+from atoll.operating.words import bytes_text, seconds_text
 
 
 def status_view(overview: Overview) -> Iterator[RenderableType]:
@@ -24,6 +24,8 @@ def status_view(overview: Overview) -> Iterator[RenderableType]:
     yield _shards(overview)
     yield Text()
     yield _replication(overview)
+    if problems:
+        yield Text()
     for problem in problems:
         yield Text.from_markup(f"[red]✗[/] {escape(problem)}")
 

@@ -7,8 +7,10 @@ regions that may hold them, or the search proves nothing, and nowhere else.
 from __future__ import annotations
 
 import asyncio
+import mmap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from atoll.ids import Origin, RegionName
 from atoll.postgres.inspection import Finding, find_everywhere
@@ -51,3 +53,20 @@ async def check_residency(
     """Search every database of every server that ``dsns`` lead to, all at once."""
     found = await asyncio.gather(*(find_everywhere(dsn, texts) for dsn in dsns.values()))
     return ResidencyReport(allowed=sorted(allowed), findings=dict(zip(dsns, found, strict=True)))
+
+
+def find_in_files(directory: Path, texts: Sequence[str]) -> list[Path]:
+    """Files below ``directory`` that hold one of the texts as they stand on disk, the write-ahead log included.
+
+    What Postgres has compressed is not found; short values are never compressed.
+    """
+    patterns = [text.encode() for text in texts]
+    return [path for path in sorted(directory.rglob("*")) if path.is_file() and _holds(path, patterns)]
+
+
+def _holds(path: Path, patterns: Sequence[bytes]) -> bool:
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return any(content.find(pattern) >= 0 for pattern in patterns)
+    except (FileNotFoundError, ValueError):  # gone meanwhile, or empty
+        return False

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from atoll.cli.options import DEFAULT_CONFIGURATION, ConfigOption, JsonOption
-from atoll.cli.output import answers, notes, print_json
+from atoll.cli.output import answers, doing, notes, print_json
 from atoll.cli.ring_files import directory_of, load_configuration
 from atoll.configuration import Configuration
 from atoll.errors import InvalidConfiguration, NotRunning
@@ -114,7 +114,7 @@ def down(
         _ask_before_wipe(directory)
     was_running = True
     try:
-        with notes.status("stopping"):
+        with doing("stopping"):
             stop(directory)
     except NotRunning:
         if not wipe:
