@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import asyncpg
 
+from atoll.causality.cut import Cut
 from atoll.crdt.codec import Encoded, Merged, merge_bytes
 from atoll.errors import CorruptFrame
 from atoll.ids import Origin, RecordId
 from atoll.limits import FRAME_BYTES
 from atoll.ports import ApplyResult, Rows
+from atoll.postgres.cut_columns import columns_of
 from atoll.postgres.sessions import Session
 from atoll.replication import rows as wire
 
@@ -25,8 +27,8 @@ create temporary table if not exists staged (
 create temporary table if not exists chain (tid tid, whole boolean, first bytea, is_last boolean)
 on commit delete rows
 """
-_ADVANCE = "select atoll.advance($1, $2, $3)"
-_JOIN = "select * from atoll.join_staged($1, $2, $3)"
+_ADVANCE = "select atoll.advance($1, $2, $3, $4)"
+_JOIN = "select * from atoll.join_staged($1, $2, $3, $4)"
 _WRITE_BACK = "select atoll.write_merged($1, $2, $3, $4, $5, $6)"
 
 
@@ -35,15 +37,16 @@ async def prepare_staging(session: Session) -> None:
     await session.connection.execute(_STAGING)
 
 
-async def join_rows(session: Session, origin: Origin, begins: int, completes: int, rows: Rows) -> ApplyResult:
+async def join_rows(session: Session, origin: Origin, begins: Cut, completes: int, rows: Rows) -> ApplyResult:
     """One attempt at :meth:`~atoll.ports.ShardStore.apply`; raises asyncpg's errors, :class:`CorruptFrame` for rows
     that Postgres refuses to read."""
+    cuts = (str(origin), completes, *columns_of(begins))
     if not rows:
-        await session.row(_ADVANCE, str(origin), begins, completes)
+        await session.row(_ADVANCE, *cuts)
         return ApplyResult(inserted=0, overwritten=0, merged=0, unchanged=0)
     await session.connection.execute("begin")
     await _stage(session, rows)
-    joined = await session.row(_JOIN, str(origin), begins, completes)
+    joined = await session.row(_JOIN, *cuts)
     if joined["fenced_positions"]:
         await session.connection.execute("rollback")
         return ApplyResult(inserted=0, overwritten=0, merged=0, unchanged=0, fenced=_fenced(joined))

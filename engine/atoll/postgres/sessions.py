@@ -152,7 +152,7 @@ class Pool:
                 yield session
             except BaseException as error:
                 session.connection.terminate()
-                if isinstance(error, LOST):
+                if isinstance(error, LOST) and not isinstance(error, ValueError):
                     raise self._address.unavailable(error) from error
                 raise
             finally:

@@ -168,11 +168,11 @@ class PostgresShardStore:
                     [row.timestamp for row in rows],
                     *columns_of(dependencies),
                 )
+            except (asyncpg.DataError, ValueError) as error:
+                raise InvalidValue(f"Postgres cannot hold a key or document of this write: {error}") from error
             except LOST as error:
                 reason = self._address.reason(error)
                 raise OutcomeUnknown(f"the connection to {self._address} broke during a write: {reason}") from error
-            except asyncpg.DataError as error:
-                raise InvalidValue(f"Postgres cannot hold a key or document of this write: {error}") from error
             assert row is not None, "a call answers with one row"
             return row
 
@@ -192,8 +192,8 @@ class PostgresShardStore:
     def batch_rows(self, number: int, allowed: Sequence[KeyRange]) -> AsyncIterator[bytes]:
         return stream_batch(self._streams, str(self._address), number, allowed)
 
-    async def apply(self, origin: Origin, begins: int, completes: int, rows: Rows) -> ApplyResult:
-        assert 0 <= completes <= begins, f"batch {completes} cannot be complete before {begins} has begun"
+    async def apply(self, origin: Origin, begins: Cut, completes: int, rows: Rows) -> ApplyResult:
+        assert completes <= begins.at(origin), f"batch {completes} cannot be complete before it has begun: {begins}"
 
         async def attempt() -> ApplyResult:
             async with self._applies.session() as session:

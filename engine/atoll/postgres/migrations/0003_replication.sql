@@ -61,12 +61,19 @@ begin
     return found_snapshot;
 end $$;
 
--- Move the cut of an origin; never back.
-create function atoll.advance(from_origin text, begins bigint, completes bigint) returns void language sql as $$
-    insert into atoll.applied (origin, completed, begun) values (from_origin, completes, begins)
+-- Move the cuts, never back: ``completes`` is the origin's last complete batch, the arrays are the batches begun with it,
+-- of this origin and of others. In the order of the origins, so that two joins never wait for each other in a circle;
+-- and only what moves, so that they do not wait at all where one of them has nothing to move.
+create function atoll.advance(from_origin text, completes bigint, begun_origins text[], begun_numbers bigint[])
+returns void language sql as $$
+    insert into atoll.applied (origin, completed, begun)
+    select b.origin, case when b.origin = from_origin then completes else 0 end, b.number
+    from unnest(begun_origins, begun_numbers) as b (origin, number)
+    left join atoll.applied a on a.origin = b.origin
+    where a.origin is null or a.begun < b.number or (b.origin = from_origin and a.completed < completes)
+    order by b.origin
     on conflict (origin) do update
     set completed = greatest(applied.completed, excluded.completed), begun = greatest(applied.begun, excluded.begun)
-    where applied.completed < excluded.completed or applied.begun < excluded.begun
 $$;
 
 -- Rows of one record in one chunk: a chain of whole states, each made on the one before, collapses to its last state on
@@ -99,7 +106,7 @@ end $$;
 -- equal bytes, so that is the join. What is left (both sides changed, a delta, or no chain) is returned with the local
 -- row, which stays locked, for the merge code. If a row is not owned, only the places of such rows are returned.
 create function atoll.join_staged(
-    from_origin text, begins bigint, completes bigint,
+    from_origin text, completes bigint, begun_origins text[], begun_numbers bigint[],
     out fenced_positions bytea[], out fenced_collections text[], out fenced_keys text[],
     out records integer, out inserted integer, out overwritten integer,
     out positions bytea[], out collections text[], out keys text[], out contexts bytea[], out states bytea[],
@@ -122,7 +129,7 @@ begin
         ) f;
         return;
     end if;
-    perform atoll.advance(from_origin, begins, completes);
+    perform atoll.advance(from_origin, completes, begun_origins, begun_numbers);
     with joined as (
         insert into atoll.record (position, collection, key, context, state, document, guard)
         select distinct on (s.position, s.collection, s.key)
@@ -194,11 +201,8 @@ create function atoll.collect_batches(members text[]) returns bigint language pl
 declare
     base bigint;
 begin
-    select coalesce(min(coalesce(a.number, 0)), max(b.number)) into base
-    from (select max(number) as number from atoll.batch) b
-    left join unnest(members) m (region) on true
-    left join atoll.acknowledged a on a.region = m.region
-    where m.region is not null or cardinality(members) = 0;
+    select coalesce(min(coalesce(a.number, 0)), (select max(number) from atoll.batch)) into base
+    from unnest(members) m (region) left join atoll.acknowledged a on a.region = m.region;
     select coalesce(max(number) filter (where number <= base), min(number)) into base from atoll.batch;
     delete from atoll.batch where number < base;
     return base;
