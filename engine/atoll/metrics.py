@@ -30,12 +30,8 @@ class Metrics:
         self.read_seconds = self._histogram("read_seconds", "Time of one read statement.", shard, _SECONDS)
         self.read_records = self._histogram("read_records", "Records in one read statement.", shard, _SIZES)
         self.lane_queue = self._gauge("lane_queue", "Writes waiting for a group commit.", shard)
-        self.stale_rows = self._counter(
-            "stale_rows", "Rows retried because another writer came first.", shard
-        )
-        self.fenced_rows = self._counter(
-            "fenced_rows", "Rows refused by a shard that does not own them.", shard
-        )
+        self.stale_rows = self._counter("stale_rows", "Rows retried because another writer came first.", shard)
+        self.fenced_rows = self._counter("fenced_rows", "Rows refused by a shard that does not own them.", shard)
         self.forwarded = self._counter("forwarded", "Operations forwarded to another region.", ["region"])
         self.session_waits = self._histogram(
             "session_wait_seconds", "Waits of reads for their session.", [], _SECONDS
@@ -44,20 +40,15 @@ class Metrics:
     def _replication(self) -> None:
         origin = ["region", "shard"]
         self.capture_seconds = self._histogram("capture_seconds", "Time of one capture.", ["shard"], _SECONDS)
-        self.captured_records = self._histogram(
-            "captured_records", "Records in one batch.", ["shard"], _SIZES
-        )
+        self.captured_records = self._histogram("captured_records", "Records in one batch.", ["shard"], _SIZES)
+        self.shard_up = self._gauge("shard_up", "1 while the shard answers its capture loop.", ["shard"])
         self.captured_batch = self._gauge("captured_batch", "Number of the last captured batch.", ["shard"])
         self.applied_batch = self._gauge("applied_batch", "Last batch applied in full, by origin.", origin)
         self.applied_records = self._counter(
             "applied_records", "Remote rows joined, by what it took.", [*origin, "how"]
         )
-        self.apply_seconds = self._histogram(
-            "apply_seconds", "Time of one apply transaction.", ["shard"], _SECONDS
-        )
-        self.lag_seconds = self._histogram(
-            "replication_lag_seconds", "Write to visible here.", ["region"], _SECONDS
-        )
+        self.apply_seconds = self._histogram("apply_seconds", "Time of one apply transaction.", ["shard"], _SECONDS)
+        self.lag_seconds = self._histogram("replication_lag_seconds", "Write to visible here.", ["region"], _SECONDS)
         self.inbox_batches = self._gauge(
             "inbox_batches", "Batches received and waiting for what they depend on.", origin
         )

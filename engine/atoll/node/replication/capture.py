@@ -7,7 +7,7 @@ closes a full one (:meth:`~atoll.ports.Progress.seen`). It never gives up: a sha
 
 from __future__ import annotations
 
-from atoll.errors import Retryable
+from atoll.errors import AtollError, Retryable
 from atoll.ids import ShardName
 from atoll.limits import CAPTURE_IDLE_SECONDS, CAPTURE_INTERVAL_SECONDS, FOREIGN_CAPTURE_POLL_SECONDS
 from atoll.node.replication.captured import CapturedNumbers
@@ -32,6 +32,7 @@ class CaptureLoop:
         self._seconds = site.metrics.capture_seconds.labels(self._shard)
         self._records = site.metrics.captured_records.labels(self._shard)
         self._number = site.metrics.captured_batch.labels(self._shard)
+        self._up = site.metrics.shard_up.labels(self._shard)
 
     def hint(self) -> None:
         """Something was committed on the shard."""
@@ -44,9 +45,13 @@ class CaptureLoop:
             ticket = self._hints.ticket()
             try:
                 batch = await self._capture()
-            except Retryable as error:
+            except AtollError as error:
+                self._up.set(0)
+                if not isinstance(error, Retryable):
+                    raise
                 await self._clock.sleep(self._entropy.uniform(0, self._trouble.failed(error)))
                 continue
+            self._up.set(1)
             self._trouble.mended()
             if batch is not None:
                 pause_seconds = CAPTURE_INTERVAL_SECONDS
