@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
 
+import msgpack
 import orjson
 import pytest
 
@@ -200,6 +201,14 @@ def test_nesting_beyond_the_limit_is_refused_from_bytes() -> None:
     for depth in (VALUE_DEPTH_MAX + 1, 600, 100_000):
         with pytest.raises(CorruptFrame):
             unpack_value(b"\x91" * depth + b"\xc0")
+
+
+def test_sets_nested_without_end_are_refused_before_the_stack_is_spent() -> None:
+    data = b"\x90"
+    for _ in range(3_000):
+        data = b"\x91" + msgpack.packb(msgpack.ExtType(6, data))
+    with pytest.raises(CorruptFrame):
+        unpack_value(data[1:])
 
 
 def test_json_form_is_the_one_the_encoder_writes() -> None:
