@@ -104,6 +104,8 @@ class NodeProcess:
             _log.info("serving", grpc=self._node.grpc, http=self._node.http)
             await stop.wait()
             _log.info("stopping")
+            await server.set_serving(False)
+            await parts.replication.stop()  # its streams never end by themselves, and would use up the grace
 
     @asynccontextmanager
     async def _region_at_last(self) -> AsyncIterator[OpenRegion]:

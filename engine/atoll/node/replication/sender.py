@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from atoll.errors import Overloaded, WrongRing
+from atoll.errors import Overloaded, Unavailable, WrongRing
 from atoll.ids import RegionName
 from atoll.limits import STREAMS_PER_PEER_MAX
 from atoll.node.channel import Closed
@@ -25,6 +25,7 @@ class PullServer:
         self._captured = captured
         self._streams: Counter[RegionName] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def serve(
         self, hello: Hello, acknowledgements: AsyncIterator[Acknowledgement]
@@ -53,7 +54,8 @@ class PullServer:
             self._streams[hello.region] -= 1
 
     async def close(self) -> None:
-        """End all streams; their peers redial."""
+        """End all streams and refuse new ones; their peers dial another node, or this one when it is back."""
+        self._closed = True
         await cancel_and_wait(*self._tasks)
 
     def _check(self, hello: Hello) -> None:
@@ -65,6 +67,8 @@ class PullServer:
         if hello.region not in own.topology.peers(own.region):
             raise WrongRing(f"region {hello.region!r} is not a peer of {own.region} in ring {own.topology.ring!r}")
         own.drill.check(hello.region)
+        if self._closed:
+            raise Unavailable(f"this node of {own.region} is stopping")
         if self._streams[hello.region] >= STREAMS_PER_PEER_MAX:
             raise Overloaded(
                 f"{hello.region} has {STREAMS_PER_PEER_MAX} replication streams open to this node: close some"
