@@ -12,6 +12,10 @@ from typing import Any
 import orjson
 
 
+STATE_FILE_NAME = "ring.json"
+"""In the ring's state directory."""
+
+
 class Phase(StrEnum):
     """The life of a ring on this machine."""
 

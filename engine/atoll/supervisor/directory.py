@@ -18,6 +18,7 @@ from pathlib import Path
 
 from atoll.configuration.configuration import TOKEN_KEY_FILE_NAME
 from atoll.errors import AlreadyRunning
+from atoll.server.ring_state import STATE_FILE_NAME
 
 
 class RingDirectory:
@@ -25,7 +26,7 @@ class RingDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self.state_file = self.path / "ring.json"
+        self.state_file = self.path / STATE_FILE_NAME
         self.lock_file = self.path / "supervisor.lock"
         self.password_file = self.path / "password"
         self.token_key_file = self.path / TOKEN_KEY_FILE_NAME
