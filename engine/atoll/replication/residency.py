@@ -37,7 +37,7 @@ class ZoneSet:
         allowed = self._allowed
         for row in rows:
             zone, separator, _ = row.position.partition(b"\0")
-            if zone not in allowed:
+            if not separator or zone not in allowed:
                 self._refuse(zone, separator, name)
 
     def _refuse(self, zone: bytes, separator: bytes, name: str) -> None:
