@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-
 STATE_FILE_NAME = "ring.json"
 """In the ring's state directory."""
 
