@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from atoll import __version__
-from atoll.cli.commands import bench, check, drills, ring
+from atoll.cli.commands import bench, check, demonstration, drills, records, ring
 from atoll.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from atoll.cli.output import notes, report_error
 from atoll.errors import AtollError
@@ -53,10 +53,16 @@ def _root(
     del version
 
 
+app.command("demo", rich_help_panel=START)(demonstration.demo)
 app.command("init", rich_help_panel=START)(ring.init)
 app.command("up", rich_help_panel=RING)(ring.up)
 app.command("down", rich_help_panel=RING)(ring.down)
 app.command("status", rich_help_panel=RING)(check.status)
+app.command("get", rich_help_panel=RECORDS)(records.get)
+app.command("put", rich_help_panel=RECORDS)(records.put)
+app.command("update", rich_help_panel=RECORDS)(records.update)
+app.command("delete", rich_help_panel=RECORDS)(records.delete)
+app.command("where", rich_help_panel=RECORDS)(records.where)
 app.command("verify", rich_help_panel=OPERATIONS)(check.verify)
 app.add_typer(drills.app, name="drill", rich_help_panel=OPERATIONS)
 app.add_typer(bench.app, name="bench", rich_help_panel=MEASURE)

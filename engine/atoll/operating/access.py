@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from atoll import limits
+from atoll.client.connecting import Connecting, connect
 from atoll.control import Location, NodeStatus
 from atoll.errors import AtollError, InvalidConfiguration, Unavailable
 from atoll.ids import CollectionName, NodeName, RegionName, ZoneName
@@ -51,6 +52,10 @@ class RingAccess:
             known = ", ".join(self.topology.regions)
             raise InvalidConfiguration(f"no region {name!r} in ring {self.topology.ring!r}; configured: {known}")
         return RegionName(name)
+
+    def client(self, region: RegionName) -> Connecting:
+        """A client of the region, with a session of its own: ``async with`` it."""
+        return connect([node.grpc for node in self.topology.regions[region].nodes])
 
     async def status(self, region: RegionName) -> NodeStatus:
         """What the region's first node that answers says."""
