@@ -137,6 +137,11 @@ class Client:
         """What this client has read and written, signed: ``atoll.connect(other, token=token)`` goes on from there."""
         return self._door.token
 
+    async def move(self, *addresses: str) -> None:
+        """Go on at another node or in another region (``host:port``, tried in order), session and all. What is in
+        flight is finished first. For remote clients."""
+        await self._open_door().move(*addresses)
+
     def collection(self, name: str, *, zone: str | None = None, country: str | None = None) -> BoundCollection:
         """A handle that fills in the collection and the zone of every call."""
         return BoundCollection(self, name, zone, country)

@@ -31,6 +31,11 @@ class Door(ABC):
         """Reach the ring. Raises :class:`~atoll.errors.Unavailable` when nobody answers."""
 
     @abstractmethod
+    async def move(self, *addresses: str) -> None:
+        """Go on at another node or in another region, session and all; :class:`~atoll.errors.InvalidRequest` if this
+        door cannot."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Give everything back. Operations in flight end with an error. Idempotent."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from atoll.client.door import Door, OnResult
+from atoll.errors import InvalidRequest
 from atoll.node.engine import Engine
 from atoll.node.session import Session
 from atoll.requests import Consistency, Operation
@@ -37,6 +38,12 @@ class EmbeddedDoor(Door):
 
     async def open(self) -> None:
         """Nothing to do: the engine was started by whoever made the door."""
+
+    async def move(self, *addresses: str) -> None:
+        raise InvalidRequest(
+            f"this client is embedded in {self.describe()} and cannot move to {', '.join(addresses)}: connect there "
+            "with token=client.token"
+        )
 
     async def close(self) -> None:
         await self._close()

@@ -7,9 +7,11 @@ from typing import Any
 
 from grpc import aio
 
-from atoll.errors import AtollError
+from atoll.errors import AtollError, ValueTooLarge
+from atoll.limits import MESSAGE_BYTES_MAX
 from atoll.requests import Reply, Request
 from atoll.rpc.codec.data import decode_reply, encode_request
+from atoll.rpc.dialing import dial
 from atoll.rpc.failures import ended, from_rpc_error
 from atoll.wire.v1 import data_pb2, data_pb2_grpc
 
@@ -19,14 +21,31 @@ class SessionStream:
     error the stream is over: what was sent and not answered has an unknown outcome."""
 
     def __init__(self, channel: aio.Channel, target: str) -> None:
+        """Take ownership of ``channel``."""
         stub: Any = data_pb2_grpc.DataStub(channel)
+        self._channel = channel
         self._call: aio.StreamStreamCall[Any, Any] = stub.Session()
         self._target = target
 
-    async def send(self, request_id: int, request: Request) -> None:
-        """Send one request; waits while the node takes no more. Raises :class:`~atoll.errors.InvalidValue` before
-        anything is sent, :class:`~atoll.errors.Unavailable` when the stream is broken."""
+    @classmethod
+    async def open(cls, address: str) -> SessionStream:
+        """Connect to ``host:port``; raises :class:`~atoll.errors.Unavailable`."""
+        return cls(await dial(address), address)
+
+    @staticmethod
+    def encode(request_id: int, request: Request) -> data_pb2.ExecuteRequest:
+        """The message to :meth:`send`. Raises :class:`~atoll.errors.InvalidValue` for what has no canonical form and
+        :class:`ValueTooLarge` for more than one message holds."""
         message = encode_request(request, request_id)
+        if (size_bytes := message.ByteSize()) > MESSAGE_BYTES_MAX:
+            raise ValueTooLarge(
+                f"a request of {size_bytes:,} bytes, more than the {MESSAGE_BYTES_MAX:,} of a message"
+            )
+        return message
+
+    async def send(self, message: data_pb2.ExecuteRequest) -> None:
+        """Send one request; waits while the node takes no more. Raises :class:`~atoll.errors.Unavailable` or another
+        typed error when the stream is broken."""
         try:
             await self._call.write(message)
         except aio.AioRpcError as error:
@@ -53,5 +72,6 @@ class SessionStream:
         await self._call.done_writing()
 
     async def close(self) -> None:
-        """Give the stream up. Idempotent."""
+        """Give the stream and its channel up. Idempotent."""
         self._call.cancel()
+        await self._channel.close()

@@ -4,12 +4,13 @@ only a broken node sends, a :class:`CorruptFrame`."""
 from __future__ import annotations
 
 import math
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from atoll.crdt.operations import Add, Clear, Delete, FieldOperation, Increment, Put, Remove, Set, Update, Write
 from atoll.crdt.value import pack_value, unpack_value
-from atoll.errors import AtollError, CorruptFrame, InvalidRequest, InvalidValue
+from atoll.errors import AtollError, CorruptFrame, InvalidRequest, InvalidValue, ValueTooLarge
 from atoll.ids import CollectionName, ZoneName
+from atoll.limits import MESSAGE_BYTES_MAX
 from atoll.requests import Consistency, Found, Get, Mutate, Operation, Reply, Request, Result, Written
 from atoll.rpc.codec.common import decode_error, encode_error
 from atoll.wire.v1 import data_pb2
@@ -22,6 +23,9 @@ _CONSISTENCY_FROM_WIRE = {
     data_pb2.CONSISTENCY_UNSPECIFIED: Consistency.SESSION,
     **{wire: consistency for consistency, wire in _CONSISTENCY_TO_WIRE.items()},
 }
+
+_LEFT_OUT_BYTES: Final = 256
+"""More than what stands in a reply for a record that was left out."""
 
 
 # -- requests -----------------------------------------------------------------------------------------------------
@@ -158,9 +162,24 @@ def _elements(value: Any, field: str) -> tuple[Any, ...]:
 
 
 def encode_reply(reply: Reply, request_id: int = 0) -> data_pb2.ExecuteReply:
-    return data_pb2.ExecuteReply(
+    """A reply that would be larger than a message leaves out its largest records, each with :class:`ValueTooLarge`
+    as its result: ask for those by themselves."""
+    message = data_pb2.ExecuteReply(
         id=request_id, results=[_encode_result(result) for result in reply.results], token=reply.token
     )
+    surplus_bytes = message.ByteSize() - MESSAGE_BYTES_MAX
+    if surplus_bytes > 0:
+        _leave_out(message, surplus_bytes)
+    return message
+
+
+def _leave_out(message: data_pb2.ExecuteReply, surplus_bytes: int) -> None:
+    full = encode_error(ValueTooLarge("the reply is full without this record: ask for it by itself"))
+    for result in sorted(message.results, key=lambda result: len(result.found), reverse=True):
+        if surplus_bytes <= 0:
+            return
+        surplus_bytes -= len(result.found) - _LEFT_OUT_BYTES
+        result.error.CopyFrom(full)
 
 
 def encode_refusal(error: AtollError, request_id: int = 0) -> data_pb2.ExecuteReply:
