@@ -132,7 +132,7 @@ class PostgresShardStore:
 
     async def read(self, ids: Sequence[RecordId]) -> ReadResult:
         if not ids:
-            return ReadResult(outcomes=(), records=(), progress=await self.progress())
+            return ReadResult(outcomes=[], records=[], progress=await self.progress())
         positions, collections, keys = map(list, zip(*ids, strict=True))
         row = await self._ask(self._reads, _READ, positions, collections, keys)
         found = zip(row["owners"], row["contexts"], row["states"], strict=True)
@@ -145,7 +145,7 @@ class PostgresShardStore:
 
     async def write(self, rows: Sequence[RowWrite], dependencies: Cut) -> WriteResult:
         if not rows:
-            return WriteResult(outcomes=(), progress=await self.progress())
+            return WriteResult(outcomes=[], progress=await self.progress())
         order = sorted(range(len(rows)), key=lambda place: rows[place].id)
         row = await self._retrying(lambda: self._write_once([rows[place] for place in order], dependencies))
         outcomes = [Outcome.FENCED] * len(rows)
