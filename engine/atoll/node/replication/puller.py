@@ -51,6 +51,8 @@ class Puller:
         self._captured = Cut.EMPTY
         self._backoff = Backoff()
         self._state = LinkState(phase=LinkPhase.STOPPED)
+        self._refusal = ""
+        """The last thing refused from this peer; told as long as the peer is ahead."""
         self._heard = Bell()
         self._heard_at = 0.0
         self._up = site.metrics.link_up.labels(peer)
@@ -62,6 +64,8 @@ class Puller:
         applied = self._progress.region()
         behind = sum(max(0, number - applied.at(origin)) for origin, number in self._captured.items())
         problems = [self._state.problem] if self._state.problem else self._intake.problems(self.peer)
+        if self._refusal and behind and self._refusal not in problems:
+            problems = [self._refusal, *problems]
         return PeerStatus(
             region=self.peer,
             connected=self._state.connected,
@@ -170,6 +174,7 @@ class Puller:
 
     def _broke(self, error: AtollError) -> None:
         if isinstance(error, PeerError):
+            self._refusal = error.message
             self._intake.tallies[self.peer].refuse(_REASONS.get(type(error), "protocol"))
             _log.error("something a peer sent was refused", peer=self.peer, kind=error.code, problem=error.message)
         elif self._state.connected:
