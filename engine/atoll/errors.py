@@ -198,5 +198,7 @@ class CorruptCatalog(OperatorError):
 
 
 def from_code(code: str, message: str) -> AtollError:
-    """Rebuild an error that crossed the wire; an unknown code becomes a plain :class:`AtollError`."""
-    return AtollError.registry.get(code, AtollError)(message)
+    """Rebuild an error that crossed the wire; the code of an unknown class, or of one that holds more than a message
+    and so never crosses, becomes a plain :class:`AtollError`."""
+    kind = AtollError.registry.get(code, AtollError)
+    return kind(message) if kind.__init__ is AtollError.__init__ else AtollError(message)
