@@ -22,7 +22,7 @@ from atoll.node.waiting import Bell, cancel_and_wait, first_to_end
 from atoll.ports import Clock, Entropy
 from atoll.replication.backoff import Backoff
 from atoll.requests import Consistency, Operation, Reply
-from atoll.rpc.session_stream import SessionStream
+from atoll.rpc.session_stream import NotSent, SessionStream
 
 
 class RemoteDoor(Door):
@@ -158,7 +158,12 @@ class RemoteDoor(Door):
             self._blame(parcel, InvalidValue(f"this cannot be sent: {error}"))
         else:
             self._sent[request_id] = parcel  # from here on nobody knows whether the node has it
-            await stream.send(message)
+            try:
+                await stream.send(message)
+            except NotSent:
+                if self._sent.pop(request_id, None) is parcel:
+                    self._waiting.appendleft(parcel)
+                raise
 
     async def _receive(self, stream: SessionStream) -> None:
         while True:

@@ -7,13 +7,17 @@ from typing import Any
 
 from grpc import aio
 
-from atoll.errors import AtollError, ValueTooLarge
+from atoll.errors import AtollError, Unavailable, ValueTooLarge
 from atoll.limits import MESSAGE_BYTES_MAX
 from atoll.requests import Reply, Request
 from atoll.rpc.codec.data import decode_reply, encode_request
 from atoll.rpc.dialing import dial
 from atoll.rpc.failures import ended, from_rpc_error
 from atoll.wire.v1 import data_pb2, data_pb2_grpc
+
+
+class NotSent(Unavailable):
+    """The stream had ended before: the node does not have the request."""
 
 
 class SessionStream:
@@ -44,14 +48,17 @@ class SessionStream:
         return message
 
     async def send(self, message: data_pb2.ExecuteRequest) -> None:
-        """Send one request; waits while the node takes no more. Raises :class:`~atoll.errors.Unavailable` or another
-        typed error when the stream is broken."""
+        """Send one request; waits while the node takes no more.
+
+        Raises :class:`NotSent` when the stream had ended before, and :class:`~atoll.errors.Unavailable` or another
+        typed error when it broke: then the node may have the request.
+        """
         try:
             await self._call.write(message)
         except aio.AioRpcError as error:
             raise from_rpc_error(error, self._target) from error
         except asyncio.InvalidStateError as error:
-            raise from_rpc_error(await ended(self._call), self._target) from error
+            raise NotSent(str(from_rpc_error(await ended(self._call), self._target))) from error
 
     async def receive(self) -> tuple[int, Reply | AtollError] | None:
         """The next reply, or the error that refused its request whole; ``None`` when the node closed the stream.

@@ -138,16 +138,16 @@ async def test_counters_of_a_record_grow_whoever_writes_it(region: InMemoryRegio
     for key in ("a", "b"):
         shard = next(s for s in (S1, S2) if any(id.key == key for id in region.memory[s].shard.records))
         counters = [
-            decode_record(change.row.context, change.row.state).context.highest(
-                region.memory[shard].identity.actor
-            )
+            decode_record(change.row.context, change.row.state).context.highest(region.memory[shard].identity.actor)
             for change in region.memory[shard].shard.log
             if change.row.id.key == key
         ]
         assert counters == sorted(set(counters))
         assert len(counters) == 10
     written = [row.counter for rows in (*groups(stores_one), *groups(stores_two)) for row in rows]
-    assert len(written) == len({*zip(written, [row.id for rows in (*groups(stores_one), *groups(stores_two)) for row in rows], strict=True)})
+    assert len(written) == len(
+        {*zip(written, [row.id for rows in (*groups(stores_one), *groups(stores_two)) for row in rows], strict=True)}
+    )
 
 
 async def test_record_that_others_always_write_first_is_given_up(region: InMemoryRegion) -> None:
@@ -194,7 +194,9 @@ async def test_write_that_lands_late_is_counted_once(region: InMemoryRegion) -> 
         raise OutcomeUnknown("the connection broke")
 
     async def land(_: Sequence[RowWrite]) -> None:
-        await store_of(region, lost[0][0]).write(lost[0], stores[S1].dependencies[0] if stores[S1].dependencies else stores[S2].dependencies[0])
+        await store_of(region, lost[0][0]).write(
+            lost[0], stores[S1].dependencies[0] if stores[S1].dependencies else stores[S2].dependencies[0]
+        )
 
     on_first_write(stores, "before_write", go_missing)
     assert await ask(engine, increment("a")) == [Written()]
