@@ -1,6 +1,6 @@
 """Forwarding: operations on zones that this region may not hold go to a region that does.
 
-One request per target region. Regions are tried in the order of the route (the zone's home first), those whose last
+One request per target region, in parts if it or its reply is too large for one message. Regions are tried in the order of the route (the zone's home first), those whose last
 answer failed a moment ago after the others. A write whose connection broke after it was sent is not tried elsewhere:
 nobody knows whether it happened.
 """
@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from atoll.causality.session_token import SessionToken
-from atoll.errors import AtollError, DeadlineExceeded, OutcomeUnknown, Unavailable
+from atoll.errors import AtollError, DeadlineExceeded, OutcomeUnknown, Unavailable, ValueTooLarge
 from atoll.ids import RegionName
 from atoll.limits import FORWARD_AVOID_SECONDS
 from atoll.metrics import Metrics
@@ -51,6 +51,7 @@ class Forwarder:
     async def _forward(
         self, batch: Batch, consistency: Consistency, regions: Sequence[RegionName], pendings: Sequence[Pending]
     ) -> None:
+        """Ask one region after the other until one answers."""
         failure: AtollError = Unavailable(f"none of the regions {', '.join(regions)} answers")
         for region in self._in_order(regions):
             left_seconds = batch.deadline - self._clock.monotonic()
@@ -61,7 +62,8 @@ class Forwarder:
                 reply = await self._transport.execute(
                     region, self._request(batch, consistency, pendings, left_seconds), left_seconds
                 )
-                self._arrived(batch, pendings, reply, region)
+                full = self._arrived(batch, pendings, reply, region)
+                await self._forward_parts(batch, consistency, regions, [[pending] for pending in full])
                 return
             except OutcomeUnknown as error:
                 self._failed_at[region] = self._clock.monotonic()
@@ -70,11 +72,28 @@ class Forwarder:
             except Unavailable as error:
                 self._failed_at[region] = self._clock.monotonic()
                 failure = error
+            except ValueTooLarge as error:
+                failure = error
+                if len(pendings) == 1:
+                    break
+                middle = len(pendings) // 2
+                await self._forward_parts(batch, consistency, regions, [pendings[:middle], pendings[middle:]])
+                return
             except AtollError as error:
                 failure = error
                 break
         for pending in pendings:
             pending.finish(failure)
+
+    async def _forward_parts(
+        self,
+        batch: Batch,
+        consistency: Consistency,
+        regions: Sequence[RegionName],
+        parts: Sequence[Sequence[Pending]],
+    ) -> None:
+        for part in parts:
+            await self._forward(batch, consistency, regions, part)
 
     def _request(
         self, batch: Batch, consistency: Consistency, pendings: Sequence[Pending], left_seconds: float
@@ -88,12 +107,20 @@ class Forwarder:
             forwarded=True,
         )
 
-    def _arrived(self, batch: Batch, pendings: Sequence[Pending], reply: Reply, region: RegionName) -> None:
+    def _arrived(
+        self, batch: Batch, pendings: Sequence[Pending], reply: Reply, region: RegionName
+    ) -> Sequence[Pending]:
+        """Hand out the results; returns the reads that the reply was too full for."""
         self._failed_at.pop(region, None)
         self._metrics.forwarded.labels(region).inc(len(pendings))
         batch.session.join(SessionToken.verify(reply.token, self._key))
+        full = []
         for pending, result in zip(pendings, reply.results, strict=True):
-            pending.finish(result)
+            if isinstance(result, ValueTooLarge) and isinstance(pending.operation, Get) and len(pendings) > 1:
+                full.append(pending)
+            else:
+                pending.finish(result)
+        return full
 
     def _in_order(self, regions: Sequence[RegionName]) -> Sequence[RegionName]:
         since = self._clock.monotonic() - FORWARD_AVOID_SECONDS

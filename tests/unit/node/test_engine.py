@@ -5,6 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.fixtures.engines import (
+    ASIA_ONLY,
+    CITIES,
+    NOTES,
+    S1,
+    S2,
+    InMemoryRegion,
+    ask,
+    get,
+    increment,
+    put,
+    update,
+)
 
 from atoll import limits
 from atoll.crdt.operations import Add, Delete, Increment, Put, Remove, Set, Update
@@ -24,19 +37,6 @@ from atoll.errors import (
 )
 from atoll.ids import CollectionName, ZoneName
 from atoll.requests import Found, Mutate, Request, Written
-from tests.fixtures.engines import (
-    ASIA_ONLY,
-    CITIES,
-    NOTES,
-    S1,
-    S2,
-    InMemoryRegion,
-    ask,
-    get,
-    increment,
-    put,
-    update,
-)
 
 
 async def test_written_record_is_read_back(region: InMemoryRegion) -> None:

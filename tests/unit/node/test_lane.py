@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from tests.fixtures.engines import S1, S2, Faulty, InMemoryRegion, ask, get, increment, put, until
 
 from atoll import limits
 from atoll.crdt.codec import decode_record
@@ -14,7 +15,6 @@ from atoll.ids import RecordId
 from atoll.keyspace.shard_map import Assignment, ShardMap
 from atoll.ports import Ownership, RowWrite
 from atoll.requests import Found, Written
-from tests.fixtures.engines import S1, S2, Faulty, InMemoryRegion, ask, get, increment, put, until
 
 Stores = dict[str, Faulty]
 
