@@ -13,7 +13,7 @@ import structlog
 from atoll.errors import AtollError
 from atoll.limits import REQUESTS_PER_STREAM_MAX
 from atoll.node.channel import Channel, Closed
-from atoll.node.waiting import cancel_and_wait
+from atoll.node.waiting import cancel_and_wait, first_to_end
 from atoll.requests import Reply, Request
 from atoll.rpc.codec.data import decode_request, encode_refusal, encode_reply
 from atoll.wire.v1 import data_pb2, data_pb2_grpc
@@ -29,6 +29,11 @@ class DataService(data_pb2_grpc.DataServicer):
 
     def __init__(self, execute: Execute) -> None:
         self._execute = execute
+        self._draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """End every session as soon as what it has begun is answered; what was not begun stays unanswered."""
+        self._draining.set()
 
     async def Execute(self, request: data_pb2.ExecuteRequest, context: Any) -> data_pb2.ExecuteReply:
         """One batch, one answer."""
@@ -51,7 +56,7 @@ class DataService(data_pb2_grpc.DataServicer):
     async def _read(
         self, requests: AsyncIterator[data_pb2.ExecuteRequest], replies: Channel[data_pb2.ExecuteReply | None]
     ) -> None:
-        """Start every request; after the last, and the last reply, put ``None``. Closes the channel if it breaks."""
+        """Start every request; after the last reply put ``None``. Closes the channel if the stream breaks."""
         room = asyncio.Semaphore(REQUESTS_PER_STREAM_MAX)
         running: set[asyncio.Task[None]] = set()
 
@@ -63,12 +68,18 @@ class DataService(data_pb2_grpc.DataServicer):
             finally:
                 room.release()
 
-        try:
+        async def start() -> None:
             async for request in requests:
                 await room.acquire()
                 task = asyncio.create_task(answer(request))
                 running.add(task)
                 task.add_done_callback(running.discard)
+
+        async def drained() -> None:
+            await self._draining.wait()
+
+        try:
+            await first_to_end(start, drained)
             await asyncio.gather(*running)
             await replies.put(None)
         except Closed:

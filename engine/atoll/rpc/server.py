@@ -35,7 +35,8 @@ class NodeServer:
     def __init__(self, *, execute: Execute, serve_pull: ServePull, control: ControlSurface) -> None:
         self._server = aio.server(options=server_options())
         self._health = health.aio.HealthServicer()
-        data_pb2_grpc.add_DataServicer_to_server(DataService(execute), self._server)
+        self._data = DataService(execute)
+        data_pb2_grpc.add_DataServicer_to_server(self._data, self._server)
         replication_pb2_grpc.add_ReplicationServicer_to_server(ReplicationService(serve_pull), self._server)
         control_pb2_grpc.add_ControlServicer_to_server(ControlService(control), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -59,6 +60,11 @@ class NodeServer:
             await self._health.set(name, status)
 
     async def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
-        """Say that it goes, take no new calls, give those in flight the grace, then end them. Idempotent."""
+        """Say that it goes, take no new calls, give those in flight the grace, then end them. Idempotent.
+
+        Sessions end as soon as they are answered; replication streams use up the grace unless replication was
+        stopped before.
+        """
         await self._health.enter_graceful_shutdown()
+        self._data.drain()
         await self._server.stop(grace_seconds)
