@@ -34,15 +34,15 @@ class HybridClock:
         self._last = Timestamp(max(self._read_wall_ms() << LOGICAL_BITS, self._last + 1))
         return self._last
 
-    def observe(self, remote: Timestamp) -> None:
+    def observe(self, remote: Timestamp, now_ms: int | None = None) -> None:
         """Make the next tick greater than ``remote``.
 
         Raises :class:`ClockTooFarAhead`, and changes nothing, if ``remote`` is more than ``CLOCK_AHEAD_MAX_MS``
-        in the future of the local wall clock.
+        in the future of the local wall clock: ``now_ms``, where the clock that ticks may stand still.
         """
         if remote <= self._last:
             return
-        ahead_ms = wall_ms(remote) - self._read_wall_ms()
+        ahead_ms = wall_ms(remote) - (self._read_wall_ms() if now_ms is None else now_ms)
         if ahead_ms > CLOCK_AHEAD_MAX_MS:
             raise ClockTooFarAhead(
                 f"a timestamp is {ahead_ms} ms ahead of this node's clock, more than the {CLOCK_AHEAD_MAX_MS} ms "

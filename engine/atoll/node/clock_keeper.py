@@ -59,8 +59,12 @@ class ClockKeeper:
         return stamp
 
     def observe(self, remote: Timestamp) -> None:
-        """Make later ticks greater than ``remote``; raises ``ClockTooFarAhead`` as the hybrid clock does."""
-        self._hybrid.observe(remote)
+        """Make later ticks greater than ``remote``; raises ``ClockTooFarAhead`` as the hybrid clock does.
+
+        Compared with the wall clock itself: a region that does not write does not raise its bound, and would
+        otherwise refuse whatever others write a minute later.
+        """
+        self._hybrid.observe(remote, self._clock.wall_ms())
 
     async def prepare(self) -> None:
         """Keep the bound ahead; called before each group of ticks. Waits only when there is no room at all."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from atoll.errors import Unavailable
+from atoll.errors import ClockTooFarAhead, Unavailable
 from atoll.ids import ShardName, ZoneName
 from atoll.instant import LOGICAL_MAX, Timestamp, timestamp, wall_ms
 from atoll.keyspace.shard_map import initial_map
-from atoll.limits import CLOCK_BOUND_AHEAD_MS
+from atoll.limits import CLOCK_AHEAD_MAX_MS, CLOCK_BOUND_AHEAD_MS
 from atoll.node.clock_keeper import ClockKeeper
 from atoll.simulation.memory_catalog import MemoryCatalog
 
@@ -108,3 +108,12 @@ async def test_remote_timestamp_ahead_raises_the_bound_before_it_is_passed(catal
     stamp = keeper.tick()
     assert stamp > ahead
     assert stamp <= await catalog.clock_bound()
+
+
+async def test_region_that_does_not_write_accepts_what_others_write_later(catalog: LosableCatalog) -> None:
+    clock = HandClock(1_000_000)
+    keeper = await ClockKeeper.open(clock, catalog)
+    clock.wall += 10 * CLOCK_AHEAD_MAX_MS
+    keeper.observe(timestamp(clock.wall + CLOCK_AHEAD_MAX_MS))
+    with pytest.raises(ClockTooFarAhead):
+        keeper.observe(timestamp(clock.wall + CLOCK_AHEAD_MAX_MS + 1))
