@@ -63,11 +63,6 @@ class Desk:
         """Who mints the shard's dots; known once the shard has answered, hence never before a merge."""
         return self.store.identity.actor
 
-    @property
-    def actor(self) -> Actor:
-        """Who mints the shard's dots; known once the shard has answered."""
-        return self.store.identity.actor
-
     # -- time -----------------------------------------------------------------------------------------------------
 
     def now(self) -> float:

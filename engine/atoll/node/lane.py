@@ -112,7 +112,7 @@ class Lane:
         counter = await desk.mint.take(count, highest)
         merged: list[MergedRow] = []
         for id, state in known.items():
-            # What expired while we waited must not be written: its caller was told so. No await from here to the send.
+            # What expired while we waited must not be written, its caller was told so: no await until it is sent.
             pendings = [pending for pending in group[id] if not pending.finished]
             row = merge_row(id, state, pendings, desk.actor, counter, desk.clock.tick)
             counter += len(group[id])

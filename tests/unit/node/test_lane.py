@@ -322,7 +322,7 @@ async def move_everything_to(region: InMemoryRegion, shard: str) -> None:
 
 
 async def test_fenced_operations_follow_the_new_map(region: InMemoryRegion) -> None:
-    engine, stores = await region.engine()
+    engine, _ = await region.engine()
     await ask(engine, *[put(f"before{n}", {"n": n}) for n in range(8)])
     await move_everything_to(region, S2)
     results = await ask(engine, *[put(f"after{n}", {"n": n}) for n in range(20)])
