@@ -8,9 +8,9 @@ the own region are always satisfied; entries of the batch's own origin are impli
 
 *Together.* Batches are intervals of a shard's history, and intervals of two shards can depend on each other: a
 session that writes to shard 1, shard 2 and shard 1 again leaves a batch of each that depends on the other. The
-greatest closed set of held batches (each member's dependencies are covered by what was released before and by the set
-itself) is released as one group. Whoever applies a member records the whole group as begun in the same transaction, so that a
-session that reads one of them waits on every other shard until all of them are complete there.
+greatest closed set of held batches (each member's dependencies are covered by what was released before and by the
+set itself) is released as one group. Whoever applies a member records the whole group as begun in the same
+transaction, so that a session that reads one of them waits on every other shard until all are complete there.
 
 Akkoorath et al., *Cure* (ICDCS 2016). What is held is bounded by the senders' windows.
 """

@@ -10,6 +10,7 @@ from atoll.ids import NodeName
 from atoll.metrics import Metrics
 from atoll.node.control import NodeControl
 from atoll.node.drill import Drill
+from atoll.node.drilled_transport import DrilledTransport
 from atoll.node.engine import Engine
 from atoll.node.replication.service import Replication
 from atoll.node.shard_map_cache import ShardMapCache
@@ -59,7 +60,7 @@ async def assembled(
         region=here.region,
         stores=here.stores,
         catalog=here.catalog,
-        transport=transport,
+        transport=DrilledTransport(transport, drill),
         clock=clock,
         clock_keeper=here.clock_keeper,
         metrics=metrics,
