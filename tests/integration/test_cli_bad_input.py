@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
 import pytest
+from tests.fixtures.command_line import run_atoll
 
 RING = """
 ring = "test"
@@ -20,22 +18,10 @@ shards = ["s1"]
 """
 
 
-def atoll(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
-    return subprocess.run(
-        [sys.executable, "-m", "atoll.cli.main", *arguments],
-        cwd=cwd,
-        env={**environment, "COLUMNS": "200", "TERM": "dumb"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 def refused(folder: Path, text: str) -> str:
     """Run ``up`` on a configuration that must be refused; returns what was said."""
     (folder / "atoll.toml").write_text(text, encoding="utf-8")
-    run = atoll("up", cwd=folder)
+    run = run_atoll("up", cwd=folder)
     assert run.returncode == 2, run.stderr
     assert run.stdout == ""
     assert "atoll.toml" in run.stderr
@@ -75,13 +61,13 @@ def test_shard_that_does_not_flush_is_refused(tmp_path: Path, fresh_database: Ca
 
 def test_directory_without_postgres_programs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "atoll.toml").write_text(RING)
-    run = atoll("up", "--pg-bin", "/nonexistent", cwd=tmp_path)
+    run = run_atoll("up", "--pg-bin", "/nonexistent", cwd=tmp_path)
     assert run.returncode == 2
     assert "/nonexistent cannot be used as Postgres' bin directory" in run.stderr
 
 
 def test_missing_configuration_says_how_to_get_one(tmp_path: Path) -> None:
-    run = atoll("up", cwd=tmp_path)
+    run = run_atoll("up", cwd=tmp_path)
     assert run.returncode == 2
     assert "atoll init" in run.stderr
 
@@ -89,41 +75,41 @@ def test_missing_configuration_says_how_to_get_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [["down"], ["status"], ["get", "cities", "x"], ["verify"]])
 def test_command_without_a_running_ring_says_so(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "atoll.toml").write_text(RING)
-    run = atoll(*command, cwd=tmp_path)
+    run = run_atoll(*command, cwd=tmp_path)
     assert run.returncode == 4, run.stderr
     assert "atoll up" in run.stderr
 
 
 def test_error_is_json_when_asked_for(tmp_path: Path) -> None:
-    run = atoll("up", "--json", cwd=tmp_path)
+    run = run_atoll("up", "--json", cwd=tmp_path)
     assert run.returncode == 2
     assert json.loads(run.stdout)["error"]["code"] == "invalid_configuration"
     assert run.stderr == ""
 
 
 def test_init_writes_once(tmp_path: Path) -> None:
-    assert atoll("init", cwd=tmp_path).returncode == 0
+    assert run_atoll("init", cwd=tmp_path).returncode == 0
     before = (tmp_path / "atoll.toml").read_text()
-    run = atoll("init", cwd=tmp_path)
+    run = run_atoll("init", cwd=tmp_path)
     assert run.returncode == 2
     assert (tmp_path / "atoll.toml").read_text() == before
 
 
 def test_wipe_without_a_terminal_needs_yes(tmp_path: Path) -> None:
-    atoll("init", cwd=tmp_path)
+    run_atoll("init", cwd=tmp_path)
     (tmp_path / ".atoll" / "data").mkdir(parents=True)
-    run = atoll("down", "--wipe", cwd=tmp_path)
+    run = run_atoll("down", "--wipe", cwd=tmp_path)
     assert run.returncode == 2
     assert "--yes" in run.stderr
     assert (tmp_path / ".atoll" / "data").exists()
 
 
 def test_help_names_every_exit_code(tmp_path: Path) -> None:
-    run = atoll("--help", cwd=tmp_path)
+    run = run_atoll("--help", cwd=tmp_path)
     assert run.returncode == 0
     for code in ("0", "1", "2", "3", "4", "70", "130"):
         assert f"{code} " in run.stdout
 
 
 def test_unknown_command_is_bad_input(tmp_path: Path) -> None:
-    assert atoll("dwon", cwd=tmp_path).returncode == 2
+    assert run_atoll("dwon", cwd=tmp_path).returncode == 2

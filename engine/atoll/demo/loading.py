@@ -111,7 +111,7 @@ async def tell_the_placement(stage: Stage) -> None:
         f"{coloured(region)} " + ", ".join(f"{name} {count:,}" for name, count in shards.items())
         for region, shards in figures.shards.items()
     )
-    teller.say(f"Records by shard: {counts}. A region cuts the keyspace its own way; any can change its mind alone.")
+    teller.say(f"Records by shard: {counts}.")
 
 
 async def seal_the_letters(stage: Stage) -> str:
@@ -122,9 +122,10 @@ async def seal_the_letters(stage: Stage) -> str:
     read = await stage.clients[VIRGINIA].get(RESIDENTS, "resident-07", timeout_seconds=30)
     if read is None or not str(read.get("letter", "")).startswith(seal):
         stage.fail(f"a client in {VIRGINIA} cannot read what a client in {TOKYO} wrote to zone {EUROPE_ONLY}")
+    stage.teller.gap()
     stage.teller.say(
-        f"And [bold]{RESIDENT_COUNT} residents[/] in the zone [bold]{EUROPE_ONLY}[/], which may live in "
-        f"{coloured(FRANKFURT)} alone: written by a client in {coloured(TOKYO)}, read by one in "
-        f"{coloured(VIRGINIA)}, both forwarded. We will search for them."
+        f"And [bold]{RESIDENT_COUNT} residents[/] of the zone [bold]{EUROPE_ONLY}[/], which by law stays in "
+        f"{coloured(FRANKFURT)}: written by a client in {coloured(TOKYO)} and read by one in {coloured(VIRGINIA)}, "
+        "both through Frankfurt. We will search for them later."
     )
     return seal
