@@ -53,13 +53,18 @@ DEADLINE_SECONDS_MAX: Final = 60.0
 # -- the write path -----------------------------------------------------------------------------------------------
 
 WRITE_LANES_PER_SHARD: Final = 2
-"""Group-commit lanes a shard. One: merging never overlaps the flush; many: groups shrink and flushes compete."""
+"""Groups of one shard and process in flight. One: merging never overlaps the flush; many: groups shrink and flushes
+compete."""
+
+GROUP_BESIDE_MIN: Final = 24
+"""Writes that must wait before a group starts beside one in flight. Smaller: many small transactions, each as dear
+as a large one; larger: merging waits for the flush."""
 
 GROUP_RECORDS_MAX: Final = 256
 """Records in one group commit. Smaller: more flushes; larger: the first waiter pays for the last one's merge."""
 
-LANE_QUEUE_MAX: Final = 8_192
-"""Writes waiting in one lane before callers get ``Overloaded``. Larger: latency hides behind the queue."""
+WRITE_QUEUE_MAX: Final = 16_384
+"""Writes waiting for one shard before callers get ``Overloaded``. Larger: latency hides behind the queue."""
 
 WRITE_ATTEMPTS_MAX: Final = 16
 """Optimistic retries of one record against concurrent writers before the caller gets ``Overloaded``."""
@@ -68,10 +73,14 @@ COUNTER_BLOCK: Final = 1 << 16
 """Dot counters leased at a time. Smaller: more leases, each one flush; larger: a restart skips more numbers."""
 
 RECORD_CACHE_MAX: Final = 32_768
-"""Decoded records a lane keeps. Only a hint: a stale entry costs one retry. Larger: memory; smaller: more reads."""
+"""Decoded records a writer keeps. Only a hint: a stale entry costs one retry. Larger: memory; smaller: more reads."""
 
 READ_BATCH_MAX: Final = 1_024
 """Records in one read statement. Larger: one slow batch delays many readers."""
+
+READ_BESIDE_MIN: Final = 16
+"""Reads that must wait before a statement starts beside one in flight. Smaller: many small statements, each as dear as
+a large one; larger: decoding waits for the answer."""
 
 READS_IN_FLIGHT_PER_SHARD: Final = 2
 """Concurrent read statements a shard and node. One: no overlap with decoding; more: smaller, dearer statements."""

@@ -1,4 +1,4 @@
-"""A desk: what a process keeps about one shard, shared by the shard's lanes and reader.
+"""A desk: what a process keeps about one shard, shared by the shard's writer and reader.
 
 The store, the mint of dot counters, what answers taught about the shard's progress, and the figures. One desk per
 shard and process.

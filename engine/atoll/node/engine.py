@@ -86,12 +86,10 @@ class Engine:
     # -- life -----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Read the map and set the lanes going. Raises what the catalog raises."""
+        """Read the map and begin. Raises what the catalog raises."""
         assert self._router is None, "an engine starts once"
         first = await self._catalog.shard_map()
         self._router = Router(self.topology, self.region, self._catalog, self._clock, first)
-        for post in self._posts.values():
-            post.start()
         self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._reroute())]
 
     async def close(self) -> None:
@@ -264,9 +262,10 @@ class Engine:
             await self._wanted.wait()
             self._wanted.clear()
             refused, self._refused = self._refused, []
+            unreadable = None
             try:
-                await self._router.refresh()
-                unreadable = None
+                if any(self._router.still_says(shard, pending.id.position) for shard, pending in refused):
+                    await self._router.refresh()
             except AtollError as error:
                 unreadable = error
             for shard, pending in refused:

@@ -1,8 +1,8 @@
 """Forwarding: operations on zones that this region may not hold go to a region that does.
 
 One request per target region, in parts if it or its reply is too large for one message. Regions are tried in the
-order of the route (the zone's home first), those whose last answer failed a moment ago after the others. A write whose
-connection broke after it was sent is not tried elsewhere: nobody knows whether it happened.
+order of the route (the zone's home first), those whose last answer failed a moment ago after the others. A write
+whose connection broke after it was sent is not tried elsewhere: nobody knows whether it happened.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from atoll.ports import CounterBlock, ShardStore
 
 
 class CounterMint:
-    """Hands out counters of one shard to the lanes of one process. No counter is handed out twice."""
+    """Hands out counters of one shard to one process. No counter is handed out twice."""
 
     __slots__ = ("_last", "_leasing", "_next", "_store")
 

@@ -1,46 +1,41 @@
-"""A post: everything a process runs for one shard. Lanes write, the reader reads, the barrier holds writes back."""
+"""A post: what a process runs for one shard. The writer writes, the reader reads, the barrier holds writes back."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from zlib import crc32
 
 from atoll.errors import Overloaded, Unavailable
-from atoll.limits import BACKOFF_SECONDS_MIN, LANE_QUEUE_MAX, WRITE_LANES_PER_SHARD
+from atoll.limits import BACKOFF_SECONDS_MIN, WRITE_QUEUE_MAX
 from atoll.metrics import Metrics
 from atoll.node.barrier import Barrier
 from atoll.node.desk import Desk
-from atoll.node.lane import Lane
 from atoll.node.pending import Batch, Pending
 from atoll.node.progress import RegionProgress
 from atoll.node.reader import Reader
 from atoll.node.waiting import cancel_and_wait
+from atoll.node.writer import Writer
 
 
 class Post:
-    """The lanes and the reader of one shard. :meth:`start` and :meth:`close` frame its life."""
+    """The writer and the reader of one shard."""
 
-    __slots__ = ("_barrier", "_held", "_holds", "_lanes", "_queue_gauge", "_runs", "desk", "reader")
+    __slots__ = ("_barrier", "_held", "_holds", "_queue_gauge", "desk", "reader", "writer")
 
     def __init__(self, desk: Desk, barrier: Barrier, progress: RegionProgress, metrics: Metrics) -> None:
         self.desk = desk
         self.reader = Reader(desk, progress)
         self._barrier = barrier
-        self._lanes = [Lane(desk) for _ in range(WRITE_LANES_PER_SHARD)]
+        self.writer = Writer(desk)
         self._held = 0
         self._holds: set[asyncio.Task[None]] = set()
-        self._runs: list[asyncio.Task[None]] = []
         self._queue_gauge = metrics.lane_queue.labels(desk.origin.shard)
         self._queue_gauge.set_function(self._waiting)
 
-    def start(self) -> None:
-        """Set the lanes going."""
-        self._runs = [asyncio.create_task(lane.run()) for lane in self._lanes]
-
     async def close(self) -> None:
         """Stop. What was sent to the shard may still commit."""
-        await cancel_and_wait(*self._runs, *self._holds)
+        await cancel_and_wait(*self._holds)
+        await self.writer.close()
         await self.reader.close()
 
     def write(self, batch: Batch, pendings: Sequence[Pending]) -> None:
@@ -49,10 +44,11 @@ class Post:
         if not cut or self._barrier.open_for(cut, self.desk.origin):
             for pending in pendings:
                 pending.dependencies = cut
-                self._put(pending)
-        elif self._held + len(pendings) > LANE_QUEUE_MAX:
+                self.writer.put(pending)
+            self.writer.kick()
+        elif self._held + len(pendings) > WRITE_QUEUE_MAX:
             full = Overloaded(
-                f"{LANE_QUEUE_MAX:,} writes to shard {self.desk.origin} wait for what their sessions have seen"
+                f"{WRITE_QUEUE_MAX:,} writes to shard {self.desk.origin} wait for what their sessions have seen"
             )
             for pending in pendings:
                 pending.finish(full)
@@ -83,13 +79,11 @@ class Post:
             for pending in pendings:
                 pending.missing = None
                 pending.dependencies = dependencies
-                self._put(pending)
+                if not pending.finished:
+                    self.writer.put(pending)
+            self.writer.kick()
         finally:
             self._held -= len(pendings)
 
-    def _put(self, pending: Pending) -> None:
-        if not pending.finished:
-            self._lanes[crc32(pending.id.position) % len(self._lanes)].put(pending)
-
     def _waiting(self) -> float:
-        return self._held + sum(map(len, self._lanes))
+        return self._held + len(self.writer)

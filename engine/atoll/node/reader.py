@@ -18,6 +18,7 @@ from atoll.ids import RecordId
 from atoll.limits import (
     BACKOFF_SECONDS_MIN,
     READ_BATCH_MAX,
+    READ_BESIDE_MIN,
     READ_QUEUE_MAX,
     READS_IN_FLIGHT_PER_SHARD,
     SESSION_POLL_SECONDS_MAX,
@@ -61,10 +62,15 @@ class Reader:
 
     def kick(self) -> None:
         """Start statements for what waits, as far as the bound allows."""
-        while self._queue and len(self._tasks) < READS_IN_FLIGHT_PER_SHARD:
+        while self._queue and self._may_start():
             task = asyncio.create_task(self._statement(self._take()))
             self._tasks.add(task)
             task.add_done_callback(self._statement_ended)
+
+    def _may_start(self) -> bool:
+        if len(self._tasks) >= READS_IN_FLIGHT_PER_SHARD:
+            return False
+        return not self._tasks or len(self._queue) >= READ_BESIDE_MIN
 
     async def close(self) -> None:
         """Give up what is in flight."""

@@ -1,4 +1,4 @@
-"""Decoded records that a lane wrote or read lately: a hint that saves a read, never the truth.
+"""Decoded records that were written lately: a hint that saves a read, never the truth.
 
 A record that another process has written since is found out by the shard, which compares contexts: the row comes
 back stale, is forgotten here and read again.

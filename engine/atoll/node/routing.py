@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from atoll.errors import UnknownZone
-from atoll.ids import RegionName, ZoneName
+from atoll.ids import RegionName, ShardName, ZoneName
 from atoll.keyspace.router import Route, route
 from atoll.keyspace.shard_map import ShardMap
 from atoll.keyspace.topology import Topology
@@ -48,6 +48,11 @@ class Router:
         if zone is not None and zone.startswith(COUNTRY_PREFIX):
             zone = self._zone_of_country(zone)
         return route(self._topology, self._region, self._map, operation.collection, zone, operation.key)
+
+    def still_says(self, shard: ShardName | None, position: bytes) -> bool:
+        """Whether the newest map seen gives the position to ``shard``, which refused it (``None``: to no shard)."""
+        found = self._map.locate(position)
+        return (found.shard if found else None) == shard
 
     async def refresh(self) -> None:
         """Return once the map was read from the catalog after this call, or shortly before. Shared by all callers.

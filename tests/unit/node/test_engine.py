@@ -190,13 +190,13 @@ async def test_write_that_waits_past_its_deadline_was_not_written(region: InMemo
     assert await ask(engine, get("a")) == [Found(None)]
 
 
-async def test_full_lane_refuses_with_its_bound(region: InMemoryRegion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atoll.node.lane.LANE_QUEUE_MAX", 3)
+async def test_full_writer_refuses_with_its_bound(region: InMemoryRegion, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atoll.node.writer.WRITE_QUEUE_MAX", 3)
     engine, _ = await region.engine()
     results = await ask(engine, *[increment(f"a{n}") for n in range(40)])
     kinds = {type(result) for result in results}
     assert kinds == {Written, Overloaded}
-    assert sum(isinstance(result, Written) for result in results) == 3 * limits.WRITE_LANES_PER_SHARD * 2
+    assert sum(isinstance(result, Written) for result in results) == 3 * 2
     assert "3 writes wait" in str(next(result for result in results if isinstance(result, Overloaded)))
 
 

@@ -1,8 +1,9 @@
-"""A lane: one of the writers of a shard, and its group commit.
+"""The writer of a shard, and its group commit.
 
-A lane takes what waits, up to a group, and writes it in one transaction; while the shard flushes, the other lanes of
-the shard merge. A record is always written by one lane of a process, so within a process writers never race; writers
-in other processes are met by the shard's comparison of contexts, which sends the loser round again.
+What waits is taken, up to a group, and written in one transaction. While the shard flushes one group the next may
+start beside it, in another *lane*, but only if enough waits to be worth a transaction of its own: group sizes adapt
+to the load by that rule alone. A record is in at most one group in flight, so within a process writes never race;
+writers in other processes are met by the shard's comparison of contexts, which sends the loser round again.
 
 An attempt whose outcome is unknown is a *doubt*: (context it was made on, greatest counter of its row). Nothing is
 assumed about it until the record has been read again:
@@ -28,16 +29,19 @@ from atoll.errors import AtollError, CallerError, OutcomeUnknown, Overloaded, Un
 from atoll.ids import RecordId
 from atoll.limits import (
     BACKOFF_SECONDS_MIN,
+    GROUP_BESIDE_MIN,
     GROUP_RECORDS_MAX,
-    LANE_QUEUE_MAX,
     RECORD_CACHE_MAX,
     WRITE_ATTEMPTS_MAX,
+    WRITE_LANES_PER_SHARD,
+    WRITE_QUEUE_MAX,
 )
 from atoll.node.desk import Desk
 from atoll.node.failures import report_failure
 from atoll.node.merging import MergedRow, merge_row
 from atoll.node.pending import Doubt, Pending, Stage
 from atoll.node.record_cache import NO_ROW, Known, RecordCache
+from atoll.node.waiting import cancel_and_wait
 from atoll.ports import Outcome, StoredRecord
 from atoll.requests import Written
 
@@ -46,60 +50,90 @@ Group = dict[RecordId, list[Pending]]
 WRITTEN: Final = Written()
 
 
-class Lane:
-    """Writes what :meth:`put` brings. ``run`` is the lane's one task."""
+class Writer:
+    """Writes what :meth:`put` brings, in at most ``WRITE_LANES_PER_SHARD`` groups at a time."""
 
-    __slots__ = ("_arrived", "_cache", "_desk", "_queue")
+    __slots__ = ("_busy", "_cache", "_desk", "_lanes", "_queue")
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._queue: deque[Pending] = deque()
-        self._arrived = asyncio.Event()
+        self._busy: dict[RecordId, list[Pending]] = {}
+        """Records of groups in flight, each with the operations that came for it since."""
+        self._lanes: set[asyncio.Task[None]] = set()
         self._cache = RecordCache(RECORD_CACHE_MAX)
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._queue) + sum(map(len, self._busy.values()))
 
     def put(self, pending: Pending) -> None:
-        """Queue a write, or finish it with :class:`Overloaded` if the queue is full."""
-        if len(self._queue) >= LANE_QUEUE_MAX:
+        """Queue a write, or finish it with :class:`Overloaded` if the queue is full; :meth:`kick` starts it."""
+        if len(self._queue) >= WRITE_QUEUE_MAX:
             pending.finish(
-                Overloaded(
-                    f"{LANE_QUEUE_MAX:,} writes wait in a lane of shard {self._desk.origin}: try again in a moment"
-                )
+                Overloaded(f"{WRITE_QUEUE_MAX:,} writes wait for shard {self._desk.origin}: try again in a moment")
             )
             return
         self._queue.append(pending)
-        self._arrived.set()
 
-    async def run(self) -> None:
-        """Write groups for ever. A group that fails for an unforeseen reason fails alone."""
-        while True:
-            while not self._queue:
-                self._arrived.clear()
-                await self._arrived.wait()
-            group = self._take()
-            if not group:
-                continue
-            try:
-                await self._write(group)
-            except AtollError as error:
-                await self._postpone(group, error)
-            except Exception as error:
-                _finish_all(group, OutcomeUnknown(f"the writer of shard {self._desk.origin} failed: {error!r}"))
-                report_failure(f"a lane of shard {self._desk.origin}", error)
+    def kick(self) -> None:
+        """Start groups for what waits, as far as the lanes allow."""
+        while self._queue and self._may_start() and (group := self._take()):
+            lane = asyncio.create_task(self._run(group))
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lane_ended)
+
+    async def close(self) -> None:
+        """Give up what is in flight; what was sent may still commit."""
+        await cancel_and_wait(*self._lanes)
 
     # -- one group ------------------------------------------------------------------------------------------------
 
+    def _may_start(self) -> bool:
+        if len(self._lanes) >= WRITE_LANES_PER_SHARD:
+            return False
+        return not self._lanes or len(self._queue) >= GROUP_BESIDE_MIN
+
     def _take(self) -> Group:
-        """The next operations, up to ``GROUP_RECORDS_MAX`` distinct records."""
-        queue = self._queue
+        """The next operations, up to ``GROUP_RECORDS_MAX`` distinct records, none of which is in flight."""
+        queue, busy = self._queue, self._busy
         group: Group = {}
         while queue and len(group) < GROUP_RECORDS_MAX:
             pending = queue.popleft()
-            if not pending.finished:
-                group.setdefault(pending.id, []).append(pending)
+            if pending.finished:
+                continue
+            if pending.id in group:
+                group[pending.id].append(pending)
+            elif pending.id in busy:
+                busy[pending.id].append(pending)
+            else:
+                group[pending.id] = [pending]
+        for id in group:
+            busy[id] = []
         return group
+
+    async def _run(self, group: Group) -> None:
+        """Write a group. One that fails for an unforeseen reason fails alone."""
+        ids = list(group)
+        pause_seconds = 0.0
+        try:
+            await self._write(group)
+        except (Unavailable, OutcomeUnknown) as error:  # never sent, or in doubt and queued again
+            self._postpone(group, error)
+            pause_seconds = BACKOFF_SECONDS_MIN
+        except AtollError as error:
+            _finish_all(group, error)
+        except Exception as error:
+            _finish_all(group, OutcomeUnknown(f"the writer of shard {self._desk.origin} failed: {error!r}"))
+            report_failure(f"the writer of shard {self._desk.origin}", error)
+        if pause_seconds:
+            await self._desk.pause(pause_seconds)
+        for id in reversed(ids):
+            self._queue.extendleft(reversed(self._busy.pop(id)))
+
+    def _lane_ended(self, lane: asyncio.Task[None]) -> None:
+        self._lanes.discard(lane)
+        if not lane.cancelled():
+            self.kick()
 
     async def _write(self, group: Group) -> None:
         desk = self._desk
@@ -130,8 +164,8 @@ class Lane:
         try:
             result = await desk.store.write([entry.row for entry in merged], self._dependencies(merged))
         except OutcomeUnknown as error:
-            await self._doubt(merged, error)
-            return
+            self._doubt(merged, error)
+            raise
         except CallerError as error:
             await self._isolate(merged, error)
             return
@@ -245,8 +279,8 @@ class Lane:
             pending.stage = Stage.WAITING
         self._desk.fenced(pendings)
 
-    async def _doubt(self, merged: Sequence[MergedRow], error: OutcomeUnknown) -> None:
-        """The connection broke after the group was sent: settle it by reading the records again."""
+    def _doubt(self, merged: Sequence[MergedRow], error: OutcomeUnknown) -> None:
+        """The connection broke after the group was sent: to be settled by reading the records again."""
         for entry in merged:
             self._cache.forget(entry.row.id)
             doubt = Doubt(entry.row.previous_context, entry.row.counter)
@@ -254,20 +288,15 @@ class Lane:
                 pending.stage = Stage.WAITING
                 pending.doubts = (*pending.doubts, doubt)
                 pending.trouble = error
-        self._requeue(pending for entry in merged for pending in entry.pendings)
-        await self._desk.pause(BACKOFF_SECONDS_MIN)
 
-    async def _postpone(self, group: Group, error: AtollError) -> None:
-        """The group could not be sent at all. A shard that is away is tried until the callers' deadlines."""
-        if not isinstance(error, Unavailable):
-            _finish_all(group, error)
-            return
+    def _postpone(self, group: Group, error: AtollError) -> None:
+        """Nobody answered. A shard that is away is tried until the callers' deadlines."""
+        trouble = error if isinstance(error, Unavailable) else Unavailable(f"shard {self._desk.origin}: {error}")
         for pendings in group.values():
             for pending in pendings:
                 pending.stage = Stage.WAITING
-                pending.trouble = error
+                pending.trouble = trouble
             self._requeue(pendings)
-        await self._desk.pause(BACKOFF_SECONDS_MIN)
 
     async def _isolate(self, merged: Sequence[MergedRow], error: CallerError) -> None:
         """The shard refused something in the group: write row by row, so that only the culprit fails."""

@@ -58,7 +58,7 @@ async def test_what_waits_is_written_in_one_group_a_lane(region: InMemoryRegion)
 
 
 async def test_group_is_never_larger_than_its_bound(region: InMemoryRegion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atoll.node.lane.GROUP_RECORDS_MAX", 7)
+    monkeypatch.setattr("atoll.node.writer.GROUP_RECORDS_MAX", 7)
     engine, stores = await region.engine()
     await ask(engine, *[increment(f"key{n}") for n in range(100)])
     assert max(map(len, groups(stores))) == 7
