@@ -18,6 +18,9 @@ from atoll.supervisor.directory import RingDirectory
 
 _POLL_SECONDS = 0.05
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Supervisors that this very process has started and that run on: it reaps those that it stops."""
+
 
 def start_in_background(
     configuration: Path,
@@ -39,6 +42,7 @@ def start_in_background(
     except BaseException:
         process.terminate()
         process.wait(limits.RING_STOP_SECONDS_MAX)
+        del _children[process.pid]
         raise
 
 
@@ -47,9 +51,11 @@ def _spawn(configuration: Path, directory: RingDirectory, pg_bin: Path | None) -
     if pg_bin is not None:
         command += ["--pg-bin", str(pg_bin)]
     with directory.supervisor_log.open("ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
+    _children[process.pid] = process
+    return process
 
 
 def _until_running(
@@ -98,6 +104,8 @@ def stop(directory: RingDirectory) -> None:
             os.kill(state.supervisor, signal.SIGKILL)
         if not _until(lambda: not directory.is_held(), limits.SERVER_ABORT_SECONDS_MAX):
             raise OperatorError(f"supervisor process {state.supervisor} does not end; see {directory.logs}")
+    if (child := _children.pop(state.supervisor, None)) is not None:
+        child.wait(limits.SERVER_ABORT_SECONDS_MAX)
     sweep(directory)
 
 
