@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,17 +53,19 @@ def verify(
     """
     from atoll.cli.ring_access import running_topology
     from atoll.operating.access import RingAccess
+    from atoll.system_clock import SystemClock
 
     topology = running_topology(config)
 
     async def compare() -> Verification:
-        deadline = time.monotonic() + wait
+        clock = SystemClock()
+        deadline = clock.monotonic() + wait
         async with RingAccess(topology) as access:
             while True:
                 verification = await access.verify()
-                if verification.is_identical or time.monotonic() >= deadline:
+                if verification.is_identical or clock.monotonic() >= deadline:
                     return verification
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await clock.sleep(_PAUSE_SECONDS)
 
     with doing("comparing"):
         verification = run(compare())
