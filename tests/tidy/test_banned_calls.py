@@ -52,6 +52,7 @@ EDGES: dict[str, tuple[set[Kind], str]] = {
     "atoll.postgres.sessions": ({Kind.TIME}, "it retires old connections; no port reaches below a store"),
     "atoll.supervisor": ({Kind.TIME}, "it waits for operating-system processes"),
     "atoll.server.parent_watch": ({Kind.TIME, Kind.THREADS}, "it watches another process"),
+    "atoll.client.sync": ({Kind.THREADS}, "scripts without an event loop wait while one runs beside them"),
     "atoll.bench": ({Kind.TIME, Kind.RANDOMNESS}, "it measures this machine"),
     "atoll.demo": ({Kind.TIME, Kind.RANDOMNESS}, "it is an application, and reports how long things took"),
 }

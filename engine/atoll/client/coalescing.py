@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from atoll.client.door import Door
+from atoll.client.door import Door, OnResult
 from atoll.errors import AtollError, Overloaded
 from atoll.limits import BATCH_OPERATIONS_MAX, CLIENT_OPERATIONS_WAITING_MAX
 from atoll.requests import Consistency, Operation, Result
@@ -36,6 +36,12 @@ class Turn:
             future.set_exception(result)
         else:
             future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """The door failed in a way that nobody foresaw: leave no caller waiting."""
+        for future in self.futures:
+            if not future.done():
+                future.set_exception(error)
 
 
 class Coalescer:
@@ -72,9 +78,14 @@ class Coalescer:
         turns, self._turns = self._turns, {}
         for (consistency, timeout_seconds), turn in turns.items():
             for part in _parts(turn):
-                self._door.submit(part.operations, consistency, timeout_seconds, self._counting(part))
+                settle = self._counting(part)
+                try:
+                    self._door.submit(part.operations, consistency, timeout_seconds, settle)
+                except Exception as error:
+                    part.fail(error)
+                    raise
 
-    def _counting(self, turn: Turn) -> Any:
+    def _counting(self, turn: Turn) -> OnResult:
         def settle(index: int, result: Result) -> None:
             self._waiting -= 1
             turn.settle(index, result)

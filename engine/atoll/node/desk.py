@@ -28,7 +28,8 @@ class Desk:
 
     __slots__ = (
         "_begun", "_commit_seconds", "_existing", "_fenced_rows", "_group_records", "_on_commit", "_on_fenced",
-        "_read_records", "_read_seconds", "_stale_rows", "_time", "clock", "mint", "origin", "store",
+        "_read_records", "_read_seconds", "_session_waits", "_stale_rows", "_time", "clock", "mint", "origin",
+        "store",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +56,7 @@ class Desk:
         self._group_records = metrics.group_records.labels(shard)
         self._read_seconds = metrics.read_seconds.labels(shard)
         self._read_records = metrics.read_records.labels(shard)
+        self._session_waits = metrics.session_waits
         self._stale_rows = metrics.stale_rows.labels(shard)
         self._fenced_rows = metrics.fenced_rows.labels(shard)
 
@@ -105,6 +107,10 @@ class Desk:
         self.learn(progress)
         self._read_seconds.observe(seconds)
         self._read_records.observe(records)
+
+    def waited(self, seconds: float) -> None:
+        """A read has waited for what its session covers."""
+        self._session_waits.observe(seconds)
 
     def stale(self, rows: int) -> None:
         """Rows lost a race against another process."""

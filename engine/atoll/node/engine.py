@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import assert_never
 
 from atoll.causality.cut import Cut
 from atoll.causality.session_token import SessionToken
-from atoll.errors import AtollError, CallerError, StaleRoute, Unavailable, ValueTooLarge, ZoneNotHosted
+from atoll.errors import (
+    AtollError,
+    CallerError,
+    ClockTooFarAhead,
+    StaleRoute,
+    Unavailable,
+    ValueTooLarge,
+    ZoneNotHosted,
+)
 from atoll.ids import RegionName, ShardName
 from atoll.keyspace.router import Elsewhere, Local, Unassigned
 from atoll.keyspace.topology import Topology
@@ -128,9 +137,13 @@ class Engine:
                 future.set_result(None)
 
         if request.operations:
-            deadline_seconds = min(request.deadline_seconds, DEADLINE_SECONDS_MAX)
             self.submit(
-                request.operations, session, request.consistency, deadline_seconds, take, forwarded=request.forwarded
+                request.operations,
+                session,
+                request.consistency,
+                request.deadline_seconds,
+                take,
+                forwarded=request.forwarded,
             )
             await future
         ordered = [results[index] for index in range(len(request.operations))]
@@ -148,12 +161,13 @@ class Engine:
     ) -> None:
         """Start operations; ``on_result`` is called once for each, now or later, in any order.
 
-        The session has grown by what a result depends on before the result is handed over.
+        The session has grown by what a result depends on before the result is handed over. Deadlines are at most
+        ``DEADLINE_SECONDS_MAX``.
         """
         cut = session.cut if consistency is Consistency.SESSION else Cut.EMPTY
-        deadline = self._clock.monotonic() + deadline_seconds
+        deadline = self._clock.monotonic() + _bounded(deadline_seconds)
         batch = Batch(session, cut, cut.without_region(self.region), deadline, on_result)
-        if session.timestamp > self._clock_keeper.last:
+        with suppress(ClockTooFarAhead):  # what such a session wrote was refused here too
             self._clock_keeper.observe(session.timestamp)
         elsewhere: dict[tuple[RegionName, ...], list[Pending]] = {}
         writes: dict[ShardName, list[Pending]] = {}
@@ -335,3 +349,8 @@ class Engine:
                 f"a request with {len(request.tokens)} session tokens, more than the {SESSION_TOKENS_MAX} allowed: "
                 "present the token of the last reply, it covers the earlier ones"
             )
+
+
+def _bounded(deadline_seconds: float) -> float:
+    """The deadline within the limits; what is no number is no time at all."""
+    return min(deadline_seconds, DEADLINE_SECONDS_MAX) if deadline_seconds > 0 else 0.0

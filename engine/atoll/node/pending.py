@@ -89,7 +89,7 @@ class Pending:
 
     __slots__ = (
         "batch", "dependencies", "doubts", "finished", "id", "index", "missing", "operation", "reached", "schema",
-        "stage", "tries", "trouble", "write",
+        "stage", "tries", "trouble", "waits_since", "write",
     )  # fmt: skip
 
     id: RecordId
@@ -108,6 +108,7 @@ class Pending:
         self.stage = Stage.WAITING
         self.tries = 0
         self.trouble: AtollError | None = None
+        self.waits_since = 0.0
 
     def finish(self, result: Result) -> None:
         """Hand the result to the caller; only the first result counts."""

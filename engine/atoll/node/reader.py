@@ -127,12 +127,16 @@ class Reader:
                 except AtollError as error:
                     pending.finish(type(error)(f"{id.collection}/{id.key} on shard {self._desk.origin}: {error}"))
                     continue
+                if pending.missing is not None:
+                    self._desk.waited(self._desk.now() - pending.waits_since)
                 batch.session.read(seen)
                 pending.finish(found)
 
     # -- reads that wait ------------------------------------------------------------------------------------------
 
     def _not_covered(self, pending: Pending, covered: Cut) -> None:
+        if pending.missing is None:
+            pending.waits_since = self._desk.now()
         pending.missing = covered.missing(pending.batch.remote)
         pending.reached = covered
         self._uncovered.append(pending)

@@ -9,8 +9,7 @@ from tests.fixtures.engines import (
     ASIA_ONLY,
     CITIES,
     NOTES,
-    S1,
-    S2,
+    THERE,
     InMemoryRegion,
     ask,
     get,
@@ -36,7 +35,7 @@ from atoll.errors import (
     ZoneNotHosted,
 )
 from atoll.ids import CollectionName, ZoneName
-from atoll.requests import Found, Mutate, Request, Written
+from atoll.requests import Found, Mutate, Written
 
 
 async def test_written_record_is_read_back(region: InMemoryRegion) -> None:
@@ -142,8 +141,6 @@ async def test_write_that_makes_its_record_too_large_fails_alone(region: InMemor
 
 
 async def test_strict_collection_refuses_undeclared_fields() -> None:
-    from tests.fixtures.engines import THERE
-
     region = InMemoryRegion(THERE)
     engine, _ = await region.engine()
     (refused,) = await ask(engine, put("a", {"surprise": 1}, ASIA_ONLY))
@@ -188,6 +185,19 @@ async def test_write_that_waits_past_its_deadline_was_not_written(region: InMemo
     for store in stores.values():
         store.before_read = None
     assert await ask(engine, get("a")) == [Found(None)]
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+async def test_deadline_without_time_ends_at_once(region: InMemoryRegion, seconds: float) -> None:
+    engine, stores = await region.engine()
+    never = asyncio.Event()
+
+    async def wait(*_: object) -> None:
+        await never.wait()
+
+    for store in stores.values():
+        store.before_read = wait
+    assert [type(result) for result in await ask(engine, get("a"), seconds=seconds)] == [DeadlineExceeded]
 
 
 async def test_full_writer_refuses_with_its_bound(region: InMemoryRegion, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,14 +249,8 @@ async def test_closed_engine_leaves_no_caller_waiting(region: InMemoryRegion) ->
     assert all(isinstance(result, AtollError) for result in results)
 
 
-async def test_request_is_a_value_with_its_zone(region: InMemoryRegion) -> None:
+async def test_update_without_operations_makes_an_empty_record(region: InMemoryRegion) -> None:
     engine, _ = await region.engine()
-    request = Request(
-        operations=[Mutate(collection=CITIES, key="a", write=Update(()), zone=ZoneName("europe"))],
-        deadline_seconds=5.0,
-    )
-    reply = await engine.execute(request)
-    assert reply.results == [Written()]
+    write = Mutate(collection=CITIES, key="a", write=Update(()), zone=ZoneName("europe"))
+    assert await ask(engine, write) == [Written()]
     assert await ask(engine, get("a", CITIES, "europe")) == [Found({})]
-    assert S1 in region.memory
-    assert S2 in region.memory

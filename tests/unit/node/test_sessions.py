@@ -110,6 +110,7 @@ async def test_read_waits_until_its_shard_covers_the_session(region: InMemoryReg
     assert not reading.done()
     apply(region, S1, completed=3)
     assert await reading == [Found(None)]
+    assert engine.metrics.registry.get_sample_value("atoll_session_wait_seconds_count") == 1
 
 
 async def test_read_is_not_held_by_shards_it_does_not_touch(region: InMemoryRegion) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from tests.fixtures.engines import HERE, KEY, S1, S2, Wires, topology
@@ -74,8 +75,9 @@ async def test_many_records_are_spread_over_the_shards_and_come_back(ring: Topol
         records = {f"n{number}": {"n": number} for number in range(2_500)}
         assert await db.put_many("notes", records) == 2_500
         assert await db.get_many("notes", records) == records
+        mixed: dict[str, dict[str, Any]] = {"good": {"n": 1}, "bad": {"visits": "many"}}
         with pytest.raises(PartialFailure) as caught:
-            await db.put_many("notes", {"good": {"n": 1}, "bad": {"visits": "many"}})
+            await db.put_many("notes", mixed)
         assert {key: type(error) for key, error in caught.value.failures.items()} == {"bad": WrongRule}
 
 
