@@ -11,11 +11,13 @@ from typing import Any
 
 from atoll.causality.cut import Cut
 from atoll.ids import Actor, Origin
+from atoll.limits import RECORD_CACHE_MAX
 from atoll.metrics import Metrics
 from atoll.node.clock_keeper import ClockKeeper
 from atoll.node.existing import ExistingBatches
 from atoll.node.minting import CounterMint
 from atoll.node.pending import Pending
+from atoll.node.record_cache import RecordCache
 from atoll.node.waiting import either
 from atoll.ports import Clock, Progress, ShardStore
 
@@ -29,7 +31,7 @@ class Desk:
     __slots__ = (
         "_begun", "_commit_seconds", "_existing", "_fenced_rows", "_group_records", "_on_commit", "_on_fenced",
         "_read_records", "_read_seconds", "_session_waits", "_stale_rows", "_time", "clock", "mint", "origin",
-        "store",
+        "records", "store",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +48,7 @@ class Desk:
         self.origin: Origin = store.identity.origin
         self.clock = clock
         self.mint = CounterMint(store)
+        self.records = RecordCache(RECORD_CACHE_MAX)
         self._time = time
         self._existing = existing
         self._begun = Cut.EMPTY

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from atoll.causality.cut import Cut
 from atoll.crdt.codec import decode_record
@@ -123,7 +124,7 @@ class Reader:
                     self._not_covered(pending, covered)
                     continue
                 try:
-                    found = _found(stored)
+                    found = self._found(id, stored)
                 except AtollError as error:
                     pending.finish(type(error)(f"{id.collection}/{id.key} on shard {self._desk.origin}: {error}"))
                     continue
@@ -131,6 +132,15 @@ class Reader:
                     self._desk.waited(self._desk.now() - pending.waits_since)
                 batch.session.read(seen)
                 pending.finish(found)
+
+    def _found(self, id: RecordId, stored: StoredRecord | None) -> Found:
+        """Each caller's own value: what one does to it must not reach another, nor a record that is kept."""
+        if stored is None:
+            return _ABSENT
+        known = self._desk.records.peek(id, stored.context)
+        if known is None:
+            return Found(decode_record(stored.context, stored.state).value())
+        return Found(_own(known.value()))
 
     # -- reads that wait ------------------------------------------------------------------------------------------
 
@@ -169,8 +179,10 @@ def _all(group: dict[RecordId, list[Pending]]) -> Sequence[Pending]:
     return [pending for pendings in group.values() for pending in pendings]
 
 
-def _found(stored: StoredRecord | None) -> Found:
-    """Decoded for each caller anew: what one does to its value must not reach another."""
-    if stored is None:
-        return _ABSENT
-    return Found(decode_record(stored.context, stored.state).value())
+def _own(value: Any) -> Any:
+    """A value that shares no container with the record."""
+    if type(value) is list:
+        return [_own(item) for item in value]
+    if type(value) is dict:
+        return {key: _own(item) for key, item in value.items()}
+    return value

@@ -1,7 +1,8 @@
-"""Decoded records that were written lately: a hint that saves a read, never the truth.
+"""Decoded records that were written lately: a hint that saves reading and decoding, never the truth.
 
-A record that another process has written since is found out by the shard, which compares contexts: the row comes
-back stale, is forgotten here and read again.
+A writer that builds on a record which another process has written since is found out by the shard, which compares
+contexts: the row comes back stale, is forgotten here and read again. A reader compares the context that it was just
+given: equal contexts have equal states (promise I3), so what is known needs no decoding.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class RecordCache:
         if found is not None:
             self._known[id] = found
         return found
+
+    def peek(self, id: RecordId, context: bytes) -> Record | None:
+        """The record with exactly this context, if it is known; not a use."""
+        found = self._known.get(id)
+        return found.record if found is not None and found.context == context else None
 
     def put(self, id: RecordId, known: Known) -> None:
         """Remember a record as the most recently used; forget the least recently used one when full."""

@@ -31,7 +31,6 @@ from atoll.limits import (
     BACKOFF_SECONDS_MIN,
     GROUP_BESIDE_MIN,
     GROUP_RECORDS_MAX,
-    RECORD_CACHE_MAX,
     WRITE_ATTEMPTS_MAX,
     WRITE_LANES_PER_SHARD,
     WRITE_QUEUE_MAX,
@@ -40,7 +39,7 @@ from atoll.node.desk import Desk
 from atoll.node.failures import report_failure
 from atoll.node.merging import MergedRow, merge_row
 from atoll.node.pending import Doubt, Pending, Stage
-from atoll.node.record_cache import NO_ROW, Known, RecordCache
+from atoll.node.record_cache import NO_ROW, Known
 from atoll.node.waiting import cancel_and_wait
 from atoll.ports import Outcome, StoredRecord
 from atoll.requests import Written
@@ -53,7 +52,7 @@ WRITTEN: Final = Written()
 class Writer:
     """Writes what :meth:`put` brings, in at most ``WRITE_LANES_PER_SHARD`` groups at a time."""
 
-    __slots__ = ("_busy", "_cache", "_desk", "_lanes", "_queue")
+    __slots__ = ("_busy", "_desk", "_lanes", "_queue")
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -61,7 +60,6 @@ class Writer:
         self._busy: dict[RecordId, list[Pending]] = {}
         """Records of groups in flight, each with the operations that came for it since."""
         self._lanes: set[asyncio.Task[None]] = set()
-        self._cache = RecordCache(RECORD_CACHE_MAX)
 
     def __len__(self) -> int:
         return len(self._queue) + sum(map(len, self._busy.values()))
@@ -142,13 +140,14 @@ class Writer:
             return
         await desk.clock.prepare()
         count = sum(len(group[id]) for id in known)
-        highest = max(state.record.context.highest(desk.actor) for state in known.values())
+        actor, tick = desk.actor, desk.clock.tick
+        highest = max(state.record.context.highest(actor) for state in known.values())
         counter = await desk.mint.take(count, highest)
         merged: list[MergedRow] = []
         for id, state in known.items():
             # What expired while we waited must not be written, its caller was told so: no await until it is sent.
             pendings = [pending for pending in group[id] if not pending.finished]
-            row = merge_row(id, state, pendings, desk.actor, counter, desk.clock.tick)
+            row = merge_row(id, state, pendings, actor, counter, tick)
             counter += len(group[id])
             if row is not None:
                 merged.append(row)
@@ -174,7 +173,7 @@ class Writer:
         for entry, outcome in zip(merged, result.outcomes, strict=True):
             match outcome:
                 case Outcome.DONE:
-                    self._cache.put(entry.row.id, entry.after)
+                    self._desk.records.put(entry.row.id, entry.after)
                     self._done(entry, number)
                 case Outcome.STALE:
                     self._again(entry)
@@ -199,7 +198,7 @@ class Writer:
         states: dict[RecordId, Known] = {}
         missing: list[RecordId] = []
         for id, pendings in group.items():
-            found = None if any(pending.doubts for pending in pendings) else self._cache.get(id)
+            found = None if any(pending.doubts for pending in pendings) else self._desk.records.get(id)
             if found is None:
                 missing.append(id)
             else:
@@ -260,7 +259,7 @@ class Writer:
     def _again(self, entry: MergedRow) -> None:
         """Another process wrote the record first: read it and go round."""
         self._desk.stale(1)
-        self._cache.forget(entry.row.id)
+        self._desk.records.forget(entry.row.id)
         for pending in entry.pendings:
             pending.stage = Stage.WAITING
             pending.tries += 1
@@ -274,7 +273,7 @@ class Writer:
         self._requeue(entry.pendings)
 
     def _fenced(self, id: RecordId, pendings: Sequence[Pending]) -> None:
-        self._cache.forget(id)
+        self._desk.records.forget(id)
         for pending in pendings:
             pending.stage = Stage.WAITING
         self._desk.fenced(pendings)
@@ -282,7 +281,7 @@ class Writer:
     def _doubt(self, merged: Sequence[MergedRow], error: OutcomeUnknown) -> None:
         """The connection broke after the group was sent: to be settled by reading the records again."""
         for entry in merged:
-            self._cache.forget(entry.row.id)
+            self._desk.records.forget(entry.row.id)
             doubt = Doubt(entry.row.previous_context, entry.row.counter)
             for pending in entry.pendings:
                 pending.stage = Stage.WAITING

@@ -56,6 +56,19 @@ async def test_update_merges_by_the_rule_of_each_field(region: InMemoryRegion) -
     assert await ask(engine, get("a")) == [Found({"name": "Ada", "tags": frozenset({"y"}), "visits": 3})]
 
 
+async def test_value_that_is_read_belongs_to_its_reader_alone(region: InMemoryRegion) -> None:
+    engine, _ = await region.engine()
+    given = {"list": [1, {"deep": [2]}]}
+    await ask(engine, put("a", given))
+    given["list"].append(3)
+    for _ in range(2):
+        one, two = await ask(engine, get("a"), get("a"))
+        assert one == two == Found({"list": [1, {"deep": [2]}]})
+        assert isinstance(one, Found)
+        assert one.value is not None
+        one.value["list"][1]["deep"].append(4)
+
+
 async def test_deleted_record_is_absent(region: InMemoryRegion) -> None:
     engine, _ = await region.engine()
     await ask(engine, put("a", {"name": "Ada"}))

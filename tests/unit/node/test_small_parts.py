@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
+from atoll.crdt.record import Record
 from atoll.errors import OutcomeUnknown, Unavailable
 from atoll.ids import CollectionName, Origin, RecordId, RegionName, ShardName
 from atoll.limits import COUNTER_BLOCK
 from atoll.node.minting import CounterMint
-from atoll.node.record_cache import NO_ROW, RecordCache
+from atoll.node.record_cache import NO_ROW, Known, RecordCache
 from atoll.simulation.memory_store import MemoryShardStore, Phase
 
 ORIGIN = Origin(RegionName("frankfurt"), ShardName("s1"))
@@ -30,6 +31,14 @@ def test_cache_forgets_the_least_recently_used() -> None:
     assert cache.get(record_id(2)) is None
     cache.forget(record_id(1))
     assert cache.get(record_id(1)) is None
+
+
+def test_cache_tells_a_record_only_by_its_very_context() -> None:
+    cache = RecordCache(2)
+    cache.put(record_id(1), Known(Record.empty(), b"context"))
+    assert cache.peek(record_id(1), b"context") is Record.empty()
+    assert cache.peek(record_id(1), b"another") is None
+    assert cache.peek(record_id(2), b"context") is None
 
 
 async def test_counters_are_consecutive_within_a_block_and_leased_once() -> None:
