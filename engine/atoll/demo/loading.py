@@ -72,8 +72,12 @@ async def load(stage: Stage) -> None:
     teller.say(
         f"[bold]{figures.records_loaded:,} cities[/], each loaded in the region that is its home, in "
         f"[bold]{figures.load_seconds:.1f} s[/] ({rate:,.0f}/s, every one flushed to disk). "
-        f"All three regions held all of them {figures.everywhere_after_seconds:.1f} s later."
+        f"All three regions held all of them {_later(figures.everywhere_after_seconds)}."
     )
+
+
+def _later(seconds: float) -> str:
+    return f"{seconds:.1f} s later" if seconds >= 0.1 else "less than 0.1 s later"
 
 
 async def _load_zone(stage: Stage, zone: ZoneName, progress: Progress) -> None:

@@ -21,6 +21,7 @@ CONTESTED_PER_ZONE = 10
 WRITERS_PER_REGION = 4
 TOGETHER_SECONDS = 3.0
 CUT_SECONDS = 4.0
+_LOOK_SECONDS = 0.1
 
 
 def contested(stage: Stage) -> list[City]:
@@ -87,7 +88,13 @@ async def heal(stage: Stage) -> None:
     teller, figures = stage.teller, stage.figures
     teller.chapter("The sea allows it again")
     await stage.access.drill(TOKYO, [])
-    figures.converge_seconds = await until_all_have_seen_all(stage.access, REGIONS)
+    with teller.progress(counting=False) as progress:
+        task = progress.add_task("catching up", total=None)
+
+        def show(batches_behind: int) -> None:
+            progress.update(task, description=f"catching up, {batches_behind:,} batches behind")
+
+        figures.converge_seconds = await until_all_have_seen_all(stage.access, REGIONS, show)
     figures.records_merged = await _merged(stage)
     writes = sum(figures.cut_writes.values())
     teller.say(
@@ -130,15 +137,16 @@ async def _traffic(stage: Stage, cities: Sequence[City], seconds: float, seed: i
     """Write everywhere for a while; returns the acknowledged writes by region."""
     before = Counter(stage.ledger.writes)
     traffics = [Traffic(region, stage.clients[region], cities, stage.ledger, seed) for region in REGIONS]
-    with stage.teller.progress() as progress:
-        task = progress.add_task("writing", total=None)
+    with stage.teller.progress(counting=False) as progress:
+        task = progress.add_task("writing", total=seconds)
         async with asyncio.TaskGroup() as group:
             for traffic in traffics:
                 group.create_task(traffic.run(WRITERS_PER_REGION))
-            until = time.monotonic() + seconds
-            while time.monotonic() < until:
-                await asyncio.sleep(0.1)
-                progress.update(task, completed=stage.ledger.total() - sum(before.values()))
+            begun = time.monotonic()
+            while (elapsed := time.monotonic() - begun) < seconds:
+                await asyncio.sleep(_LOOK_SECONDS)
+                done = stage.ledger.total() - sum(before.values())
+                progress.update(task, completed=elapsed, description=f"writing, {done:,} acknowledged")
             for traffic in traffics:
                 traffic.stop()
     return {region: stage.ledger.writes[region] - before[region] for region in REGIONS}

@@ -55,8 +55,9 @@ def run_demo(
         "Atoll", "Three regions, every city of the world, one cut. Everything below is measured while you watch."
     )
     try:
+        starting = time.monotonic()
         state = _start(configuration, directory, pg_bin, teller)
-        figures.start_seconds = time.monotonic() - begun
+        figures.start_seconds = time.monotonic() - starting
         asyncio.run(_story(configuration, directory, state, world, figures, teller))
         if not keep:
             stop(directory)

@@ -64,14 +64,13 @@ class Teller:
         self._print(Padding(table, _INDENT))
 
     @contextmanager
-    def progress(self) -> Iterator[Progress]:
-        """Bars that are there while something goes on, and gone afterwards; nothing where there is no terminal."""
-        columns = (
-            TextColumn("  {task.description}"),
-            BarColumn(28),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
+    def progress(self, *, counting: bool = True) -> Iterator[Progress]:
+        """Bars that are there while something goes on, and gone afterwards; nothing where there is no terminal.
+
+        With ``counting`` a bar shows how many of how many.
+        """
+        counts = [MofNCompleteColumn()] if counting else []
+        columns = (TextColumn("  {task.description}"), BarColumn(28), *counts, TimeElapsedColumn())
         hidden = self._silent or not self._console.is_terminal
         with Progress(*columns, console=self._console, transient=True, disable=hidden) as progress:
             yield progress

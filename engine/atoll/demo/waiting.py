@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from atoll.errors import Unavailable
 from atoll.ids import RegionName
@@ -18,16 +18,21 @@ _QUIET_LOOKS = 3
 DEADLINE_SECONDS = 60.0
 
 
-async def until_all_have_seen_all(access: RingAccess, regions: Sequence[RegionName]) -> float:
+async def until_all_have_seen_all(
+    access: RingAccess, regions: Sequence[RegionName], on_look: Callable[[int], None] = lambda _: None
+) -> float:
     """Wait until the cuts of all regions are equal and stand still; returns the seconds it took up to the first of
-    the looks that agreed. Raises :class:`Unavailable` after :data:`DEADLINE_SECONDS`."""
+    the looks that agreed. Raises :class:`Unavailable` after :data:`DEADLINE_SECONDS`. ``on_look`` is told how many
+    batches are still to be applied somewhere."""
     begun = time.monotonic()
     agreed_at, before, agreeing = begun, None, 0
     while agreeing < _QUIET_LOOKS:
         if time.monotonic() - begun > DEADLINE_SECONDS:
             raise Unavailable(f"the regions have not caught up with each other within {DEADLINE_SECONDS:.0f} s")
         now = time.monotonic()
-        cuts = [status.cut for status in await asyncio.gather(*(access.status(region) for region in regions))]
+        statuses = await asyncio.gather(*(access.status(region) for region in regions))
+        on_look(sum(peer.batches_behind for status in statuses for peer in status.peers))
+        cuts = [status.cut for status in statuses]
         if cuts[0] == before and all(cut == cuts[0] for cut in cuts):
             agreeing += 1
         else:
