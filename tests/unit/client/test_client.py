@@ -165,15 +165,9 @@ async def test_failures_of_many_records_are_told_by_key(door: HandDoor) -> None:
 
 async def test_place_is_filled_in_by_a_bound_collection(door: HandDoor) -> None:
     cities = Client(door).collection("cities", country="DE")
-    calls = [
-        asyncio.ensure_future(call)
-        for call in (
-            cities.get("a"),
-            cities.put("b", {}),
-            cities.update("c", atoll.increment("n")),
-            cities.delete("d"),
-        )
-    ]
+    calls = asyncio.gather(
+        cities.get("a"), cities.put("b", {}), cities.update("c", atoll.increment("n")), cities.delete("d")
+    )
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert {(operation.collection, operation.zone) for operation in door.batches[0][0]} == {("cities", "country:DE")}

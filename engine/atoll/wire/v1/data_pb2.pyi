@@ -89,7 +89,9 @@ class Operation(_message.Message):
     collection: _builtins.str
     key: _builtins.str
     zone: _builtins.str
-    """Empty where the collection implies the zone."""
+    """Empty where the collection implies the zone. `country:` and an ISO 3166 country or subdivision code
+    (`country:DE`, `country:US-CA`) means the zone that lists it; names of zones hold no colon.
+    """
     @_builtins.property
     def get(self) -> Global___Get: ...
     @_builtins.property
