@@ -182,6 +182,9 @@ STOP_GRACE_SECONDS: Final = 2.0
 REQUESTS_PER_STREAM_MAX: Final = 64
 """Requests of one client stream in progress at a time; more wait in the transport. Larger: memory under a burst."""
 
+REFUSAL_TOLD_SECONDS: Final = 30.0
+"""How long status tells the last thing refused from a peer. Smaller: it flickers between attempts; larger: stale."""
+
 LAG_SAMPLES: Final = 512
 """Recent batches over which a peer's lag quantiles are computed. Smaller: p99 is noise; larger: slow to forget."""
 

@@ -16,7 +16,7 @@ from atoll.causality.cut import Cut, join_all
 from atoll.ids import Origin, ShardName
 from atoll.limits import APPLY_CHUNK_BYTES, BATCHES_PER_APPLY_MAX
 from atoll.replication.inbox import Release
-from atoll.replication.parcel import Parcel, cut_chunks
+from atoll.replication.parcel import cut_chunks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,14 @@ class ApplyStep:
     completes: int
     rows: bytes
     routing: int
-    """Which routing the rows were split by."""
+    """Tells a step of before a restart from one of after."""
 
 
 class ApplyQueue:
-    """One origin's way into one shard. Invariant: the entries' numbers are dense and begin after ``completed``."""
+    """One origin's way into one shard. Invariant: the entries' numbers are dense and begin after ``completed``.
+
+    ``completed`` is what this queue knows to be done; the shard itself may be further.
+    """
 
     __slots__ = ("_chunks", "_entries", "_origin", "_routing", "_shard", "completed")
 
@@ -49,12 +52,11 @@ class ApplyQueue:
         return len(self._entries)
 
     def put(self, release: Release) -> None:
-        """Take a released batch; one that this shard has already completed is passed over."""
-        number = release.batch.number
+        """Take the next released batch. One that the shard already counts as complete is joined all the same: it may
+        have been completed with rows split by an older map."""
         last = self._entries[-1].batch.number if self._entries else self.completed
-        if number > last:
-            assert number == last + 1, f"batch {number} of {self._origin} after {last}"
-            self._entries.append(release)
+        assert release.batch.number == last + 1, f"batch {release.batch.number} of {self._origin} after {last}"
+        self._entries.append(release)
 
     def next_step(self) -> ApplyStep | None:
         """The next transaction; the same until it is :meth:`done`. ``None`` if there is nothing to apply."""
@@ -67,35 +69,37 @@ class ApplyQueue:
         return self._step(taken, taken[-1].batch.number, b"".join(map(self._rows, taken)))
 
     def done(self, step: ApplyStep) -> None:
-        """The step is durable. A chunk counts only if its rows were split by the present routing."""
-        if self._chunks and step.routing == self._routing:
-            self._chunks.popleft()
-        self._complete(step.completes)
+        """The step is durable. It counts only if nothing was restarted since it was taken."""
+        if step.routing == self._routing:
+            if self._chunks:
+                self._chunks.popleft()
+            self._complete(max(self.completed, step.completes))
 
     def caught_up(self, number: int) -> None:
-        """The shard was found to be complete up to ``number``: another node of the region has applied to it."""
+        """Every shard of the region is complete up to ``number``, be it by another node."""
         if number > self.completed:
-            self.reroute()
+            self._forget_step()
             self._complete(number)
 
-    def reroute(self) -> None:
-        """The parts of the batches have changed: one that is half way in begins again (joins are idempotent)."""
+    def restart(self, number: int) -> None:
+        """Drop everything; batches come again from ``number + 1`` on."""
+        self._forget_step()
+        self._entries.clear()
+        self.completed = number
+
+    def _forget_step(self) -> None:
         self._routing += 1
         self._chunks.clear()
 
-    def parcels(self) -> Sequence[Parcel]:
-        """The batches that are not yet complete here."""
-        return [entry.batch for entry in self._entries]
-
     def _complete(self, number: int) -> None:
-        self.completed = max(self.completed, number)
-        while self._entries and self._entries[0].batch.number <= self.completed:
+        self.completed = number
+        while self._entries and self._entries[0].batch.number <= number:
             self._entries.popleft()
 
     def _chunk_step(self, first: Release) -> ApplyStep:
         if not self._chunks:
             self._chunks.extend(cut_chunks(self._rows(first), APPLY_CHUNK_BYTES))
-        completes = first.batch.number if len(self._chunks) == 1 else self.completed
+        completes = first.batch.number if len(self._chunks) == 1 else first.batch.number - 1
         return self._step([first], completes, self._chunks[0])
 
     def _fitting(self) -> Sequence[Release]:

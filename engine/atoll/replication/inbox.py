@@ -111,6 +111,11 @@ class Inbox:
             del self._held[origin]
             self._held_bytes.pop(origin, None)
 
+    def restart(self, region: RegionName) -> None:
+        """Take everything from ``region`` above the cut anew, also what was released."""
+        self.forget(region)
+        self._released = self._released.without_region(region).join(self._applied)
+
     def release(self) -> Sequence[Release]:
         """Let go all that may be joined, in an order that respects each origin's numbers."""
         return [*self._release_alone(), *self._release_together()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from atoll.limits import LINK_BATCH_OVERHEAD_BYTES, LINK_WINDOW_BYTES
+from atoll.limits import LINK_BATCH_OVERHEAD_BYTES
 
 
 class Window:
@@ -17,7 +17,7 @@ class Window:
 
     __slots__ = ("_batches", "_bound_bytes", "_in_flight_bytes")
 
-    def __init__(self, bound_bytes: int = LINK_WINDOW_BYTES) -> None:
+    def __init__(self, bound_bytes: int) -> None:
         self._bound_bytes = bound_bytes
         self._batches: deque[tuple[int, int]] = deque()
         self._in_flight_bytes = 0

@@ -106,13 +106,6 @@ def test_step_begins_everything_its_batches_were_released_with() -> None:
     assert step.begins == Cut({ORIGIN: 3, OTHER: 7})
 
 
-def test_batch_that_the_shard_has_completed_is_passed_over() -> None:
-    queue = ApplyQueue(SHARD, ORIGIN, 2)
-    queue.put(release(2))
-    queue.put(release(3))
-    assert [step.completes for step in steps(queue)] == [3]
-
-
 def test_gap_between_batches_is_a_broken_invariant() -> None:
     queue = ApplyQueue(SHARD, ORIGIN, 0)
     with pytest.raises(AssertionError, match="batch 2 of peer/s9 after 0"):
@@ -131,12 +124,15 @@ def test_progress_of_another_node_drops_what_it_covers_even_half_way_through_a_b
     assert [each.completes for each in steps(queue)] == [2]
 
 
-def test_rerouting_half_way_through_a_batch_begins_it_again() -> None:
+def test_restart_takes_every_batch_again_and_ignores_the_step_of_before() -> None:
     queue = ApplyQueue(SHARD, ORIGIN, 0)
-    rows = big_rows(2 * APPLY_CHUNK_BYTES)
-    queue.put(release(1, rows))
+    for number in (1, 2, 3):
+        queue.put(release(number))
     step = queue.next_step()
     assert step is not None
-    queue.reroute()
+    queue.restart(1)
     queue.done(step)
-    assert b"".join(each.rows for each in steps(queue)) == rows
+    assert len(queue) == 0
+    assert queue.completed == 1
+    queue.put(release(2, b"".join([big_rows(1)])))
+    assert [(each.completes, bool(each.rows)) for each in steps(queue)] == [(2, True)]

@@ -53,7 +53,7 @@ def test_window_accounts_for_exactly_the_batches_that_are_not_acknowledged(
     steps: list[int | None], data: st.DataObject
 ) -> None:
     """A number: send a batch of that size; nothing: acknowledge some batch that was sent, perhaps an old one."""
-    window, sizes, confirmed = Window(), list[int](), 0
+    window, sizes, confirmed = Window(1_000), list[int](), 0
     for size in steps:
         if size is None:
             number = data.draw(st.integers(0, len(sizes)))

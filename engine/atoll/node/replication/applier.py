@@ -16,11 +16,11 @@ from atoll.ports import ApplyResult, Rows, ShardStore
 from atoll.replication.apply_queue import ApplyQueue, ApplyStep
 from atoll.replication.inbox import Release
 
-OnApplied = Callable[["Applier", ApplyResult], None]
-"""Called after each durable step, with the applier's :attr:`Applier.completed` already moved."""
-OnFenced = Callable[[], Awaitable[None]]
-"""Called when the shard does not own some of the rows: fetches a newer map and splits the batches anew. Raises
-:class:`~atoll.errors.AtollError` if there is none."""
+OnApplied = Callable[[ShardName, ApplyStep, ApplyResult], None]
+"""Called after each durable step."""
+OnFenced = Callable[[Origin], Awaitable[None]]
+"""Called when the shard does not own some of the rows: fetches the newest map and has the origin's region begin again
+from the cut. Raises :class:`~atoll.errors.AtollError` if the map cannot be fetched."""
 
 
 class Applier:
@@ -31,7 +31,6 @@ class Applier:
         site: Site,
         store: ShardStore,
         origin: Origin,
-        completed: int,
         on_applied: OnApplied,
         on_fenced: OnFenced,
     ) -> None:
@@ -39,17 +38,12 @@ class Applier:
         self._store = store
         self.shard: ShardName = store.identity.origin.shard
         self.origin = origin
-        self.queue = ApplyQueue(self.shard, origin, completed)
+        self.queue = ApplyQueue(self.shard, origin, 0)
         self._on_applied = on_applied
         self._on_fenced = on_fenced
         self._work = Bell()
         self._trouble = Trouble("applying batches", shard=self.shard, origin=str(origin))
         self._seconds = site.metrics.apply_seconds.labels(self.shard)
-
-    @property
-    def completed(self) -> int:
-        """The last batch that the shard reflects in full."""
-        return self.queue.completed
 
     @property
     def problem(self) -> str:
@@ -76,16 +70,16 @@ class Applier:
                 continue
             self._trouble.mended()
             self.queue.done(step)
-            self._on_applied(self, result)
+            self._on_applied(self.shard, step, result)
 
     async def _apply(self, step: ApplyStep) -> ApplyResult:
         started = self._site.clock.monotonic()
         result = await self._store.apply(step.origin, step.begins, step.completes, Rows(step.rows))
         if result.fenced:
-            await self._on_fenced()
+            await self._on_fenced(self.origin)
             raise StaleRoute(
                 f"shard {self.shard} does not own {len(result.fenced)} rows of {self.origin} that the map gave it; "
-                "they were routed anew"
+                "they are routed anew"
             )
         self._seconds.observe(self._site.clock.monotonic() - started)
         return result

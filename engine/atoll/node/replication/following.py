@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from atoll.errors import AtollError, Unavailable
 from atoll.ids import RegionName
-from atoll.limits import BATCHES_PER_READ
+from atoll.limits import BATCHES_PER_READ, LINK_WINDOW_BYTES
 from atoll.node.channel import Channel
 from atoll.node.replication.captured import CapturedNumbers
 from atoll.node.replication.site import Site
@@ -43,7 +43,7 @@ class Follower:
         self._ranges = zones.ranges()
         self._outlet = outlet
         self._captured = captured
-        self._window = Window()
+        self._window = Window(LINK_WINDOW_BYTES)
         self._room = Bell()
         self._after = after
         self._frames_out = 0

@@ -22,7 +22,9 @@ from atoll.node.progress import RegionProgress
 from atoll.node.replication.applier import Applier
 from atoll.node.replication.site import Site
 from atoll.node.replication.tally import Tally
+from atoll.node.waiting import Bell
 from atoll.ports import ApplyResult
+from atoll.replication.apply_queue import ApplyStep
 from atoll.replication.frames import ReceivedBatch
 from atoll.replication.inbox import Arrival, Blocked, Inbox
 from atoll.replication.parcel import admit
@@ -58,9 +60,11 @@ class Intake:
         origins = [origin for peer in peers for origin in site.origins_of(peer)]
         self._underway: dict[Origin, deque[_Underway]] = {origin: deque() for origin in origins}
         self._underway_bytes = dict.fromkeys(origins, 0)
+        self.restarts = {peer: Bell() for peer in peers}
+        """Rings when the stream from a peer must begin again."""
         self.tallies = {peer: Tally(site.metrics, peer) for peer in peers}
         self.appliers = [
-            Applier(site, store, origin, 0, self._applied, self._reroute)
+            Applier(site, store, origin, self._applied, self._reroute)
             for store, origin in product(site.stores.values(), origins)
         ]
 
@@ -78,9 +82,7 @@ class Intake:
                 continue
             self._known.add(shard)
             self._progress.learn(shard, progress.applied)
-        for applier in self.appliers:
-            applier.queue.caught_up(self._progress.shard(applier.shard).at(applier.origin))
-        self._advance()
+            self._advance()
 
     def accept(self, batch: ReceivedBatch) -> None:
         """Take a verified batch. Raises :class:`~atoll.errors.PeerError`, and keeps nothing of it, if it may not be
@@ -88,21 +90,21 @@ class Intake:
         origin = batch.origin
         if origin not in self._underway:
             raise CorruptFrame(f"{origin} is not a shard of this ring's configuration")
-        if self._underway_bytes[origin] >= LINK_WINDOW_BYTES:
+        underway = self._underway[origin]
+        is_new = not underway or batch.number > underway[-1].number
+        if is_new and self._underway_bytes[origin] >= LINK_WINDOW_BYTES:
             raise CorruptFrame(f"{origin} sent batch {batch.number} without room in its window")
         parcel = admit(batch, self._hosted, self._shard_map())
         self._site.timestamps.observe(batch.timestamp)
         if self._inbox.arrive(parcel) is Arrival.HELD:
-            self._underway[origin].append(_Underway(batch.number, batch.timestamp, parcel.size_bytes))
+            underway.append(_Underway(batch.number, batch.timestamp, parcel.size_bytes))
             self._underway_bytes[origin] += parcel.size_bytes
             self._release()
 
     def forget(self, region: RegionName) -> None:
         """The stream from ``region`` is gone: drop what it sent and was not released; it comes again."""
         self._inbox.forget(region)
-        for origin, underway in self._underway.items():
-            while origin.region == region and underway and underway[-1].number > self._inbox.released.at(origin):
-                self._underway_bytes[origin] -= underway.pop().size_bytes
+        self._drop_underway(region)
         self._show()
 
     def blocked(self) -> Sequence[Blocked]:
@@ -116,23 +118,23 @@ class Intake:
 
     # -- from the appliers ----------------------------------------------------------------------------------------
 
-    def _applied(self, applier: Applier, result: ApplyResult) -> None:
-        self.tallies[applier.origin.region].count(applier.origin, result)
-        self._progress.advance(applier.shard, applier.origin, applier.completed)
+    def _applied(self, shard: ShardName, step: ApplyStep, result: ApplyResult) -> None:
+        self.tallies[step.origin.region].count(step.origin, result)
+        self._progress.advance(shard, step.origin, step.completes)
         self._advance()
 
-    async def _reroute(self) -> None:
-        """A shard refused rows that the map gave it: split again by a newer one.
-
-        A hand-over leaves the target's cut no further than the source's, so no shard has yet completed a batch whose
-        rows come to it by the new map.
-        """
-        shard_map = await self._refresh_map()
+    async def _reroute(self, origin: Origin) -> None:
+        """A shard refused rows that the map gave it: everything above the region's cut comes again, split by a newer
+        map, and is joined again by every shard. No batch is lost by having been completed, without these rows, by
+        the shard that owns them: the region's cut cannot pass it while another shard refuses its part."""
+        await self._refresh_map()
+        cut = self._progress.region()
+        self._inbox.restart(origin.region)
+        self._drop_underway(origin.region)
         for applier in self.appliers:
-            for parcel in applier.queue.parcels():
-                parcel.reroute(shard_map)
-        for applier in self.appliers:
-            applier.queue.reroute()
+            if applier.origin.region == origin.region:
+                applier.queue.restart(cut.at(applier.origin))
+        self.restarts[origin.region].ring()
 
     # -- the gate -------------------------------------------------------------------------------------------------
 
@@ -141,6 +143,8 @@ class Intake:
         cut = self._progress.region()
         if cut != self._inbox.applied:
             self._inbox.advance(cut)
+            for applier in self.appliers:
+                applier.queue.caught_up(cut.at(applier.origin))
             self._settle(cut)
             self._release()
 
@@ -153,6 +157,12 @@ class Intake:
                 self._underway_bytes[origin] -= batch.size_bytes
                 if batch.timestamp:
                     self.tallies[origin.region].lagged((now_ms - wall_ms(batch.timestamp)) / 1000)
+
+    def _drop_underway(self, region: RegionName) -> None:
+        """Forget what the inbox has not released."""
+        for origin, underway in self._underway.items():
+            while origin.region == region and underway and underway[-1].number > self._inbox.released.at(origin):
+                self._underway_bytes[origin] -= underway.pop().size_bytes
 
     def _release(self) -> None:
         shard_map = self._shard_map()

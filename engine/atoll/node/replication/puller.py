@@ -13,9 +13,17 @@ import structlog
 
 from atoll.causality.cut import Cut
 from atoll.control import PeerStatus
-from atoll.errors import AtollError, ClockTooFarAhead, CorruptFrame, PeerError, ResidencyViolation, Unavailable
+from atoll.errors import (
+    AtollError,
+    ClockTooFarAhead,
+    CorruptFrame,
+    PeerError,
+    ResidencyViolation,
+    StaleRoute,
+    Unavailable,
+)
 from atoll.ids import Origin, RegionName
-from atoll.limits import ACKNOWLEDGE_INTERVAL_SECONDS, LINK_SILENCE_SECONDS
+from atoll.limits import ACKNOWLEDGE_INTERVAL_SECONDS, LINK_SILENCE_SECONDS, REFUSAL_TOLD_SECONDS
 from atoll.node.progress import RegionProgress
 from atoll.node.replication.intake import Intake
 from atoll.node.replication.site import Site
@@ -52,7 +60,7 @@ class Puller:
         self._backoff = Backoff()
         self._state = LinkState(phase=LinkPhase.STOPPED)
         self._refusal = ""
-        """The last thing refused from this peer; told as long as the peer is ahead."""
+        self._refusal_told_until = float("-inf")
         self._heard = Bell()
         self._heard_at = 0.0
         self._up = site.metrics.link_up.labels(peer)
@@ -64,7 +72,7 @@ class Puller:
         applied = self._progress.region()
         behind = sum(max(0, number - applied.at(origin)) for origin, number in self._captured.items())
         problems = [self._state.problem] if self._state.problem else self._intake.problems(self.peer)
-        if self._refusal and behind and self._refusal not in problems:
+        if self._site.clock.monotonic() < self._refusal_told_until and self._refusal not in problems:
             problems = [self._refusal, *problems]
         return PeerStatus(
             region=self.peer,
@@ -120,6 +128,7 @@ class Puller:
                 lambda: self._acknowledge(stream, after),
                 self._watch_silence,
                 self._watch_drill,
+                self._watch_restarts,
             )
         finally:
             await stream.close()
@@ -168,6 +177,11 @@ class Puller:
         await self._site.drill.wait_until_cut_off_from(self.peer)
         self._site.drill.check(self.peer)
 
+    async def _watch_restarts(self) -> None:
+        bell = self._intake.restarts[self.peer]
+        await bell.wait(bell.ticket())
+        raise StaleRoute("a shard refused rows that the map gave it; they come again and are routed anew")
+
     def _opened(self) -> None:
         self._become(LinkPhase.OPEN)
         _log.info("the link from a peer is up", peer=self.peer)
@@ -175,9 +189,10 @@ class Puller:
     def _broke(self, error: AtollError) -> None:
         if isinstance(error, PeerError):
             self._refusal = error.message
+            self._refusal_told_until = self._site.clock.monotonic() + REFUSAL_TOLD_SECONDS
             self._intake.tallies[self.peer].refuse(_REASONS.get(type(error), "protocol"))
             _log.error("something a peer sent was refused", peer=self.peer, kind=error.code, problem=error.message)
-        elif self._state.connected:
+        elif self._state.connected and isinstance(error, Unavailable):
             self._backoff = self._backoff.succeeded()
         if self._state.connected or error.message != self._state.problem:
             _log.warning("the link from a peer is down", peer=self.peer, problem=error.message)

@@ -1,0 +1,173 @@
+"""Effects wait for their causes, and nobody else waits with them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.contracts.records import contents, record_id, visits_of
+from tests.fixtures.regions import (
+    ALL,
+    FRANKFURT,
+    OREGON,
+    TOKYO,
+    RunningRegion,
+    converged,
+    eventually,
+    eventually_async,
+    memory_stores,
+    region_on,
+    running,
+    topology_of,
+)
+
+from atoll.causality.cut import Cut
+from atoll.ids import Origin, RecordId, ShardName
+
+S1, S2 = ShardName("s1"), ShardName("s2")
+CAUSE, EFFECT, OTHER = (record_id(number << 56, "global") for number in (1, 40, 80))
+
+
+def on_shards(region: RunningRegion, shard: ShardName) -> RecordId:
+    """A record of that shard."""
+    records = (record_id(number << 56, "global") for number in range(256))
+    return next(record for record in records if region.shard_of(record) == shard)
+
+
+async def has(region: RunningRegion, record: RecordId) -> bool:
+    return record in await contents(region.stores[region.shard_of(record)])
+
+
+async def write_effect(region: RunningRegion, record: RecordId, cause: Cut) -> None:
+    """A write of a session that has seen ``cause``."""
+    await region.increment(record, amount=0)
+    region.writers[region.shard_of(record)].dependencies = cause
+    await region.increment(record)
+
+
+async def test_effect_is_not_visible_before_its_cause_even_if_it_arrives_first() -> None:
+    async with running(topology_of()) as (network, regions):
+        frankfurt, oregon, tokyo = (regions[name] for name in ALL)
+        network.cut(FRANKFURT, TOKYO)
+        await frankfurt.increment(CAUSE)
+        await eventually_async(lambda: has(oregon, CAUSE), "Oregon sees the cause")
+        await oregon.increment(EFFECT)
+        await eventually(lambda: bool(tokyo.replication.blocked()), "Tokyo holds the effect")
+        assert "waits for frankfurt/" in tokyo.replication.blocked()[0]
+        assert not await has(tokyo, EFFECT)
+        assert any("waits for frankfurt/" in status.problem for status in tokyo.replication.peer_statuses())
+        network.heal(FRANKFURT, TOKYO)
+        await converged(regions.values(), records=2)
+        assert not tokyo.replication.blocked()
+
+
+async def test_blocked_shard_does_not_stop_its_sibling_and_its_window_bounds_what_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Window of 40 kB, charged with 4 kB a batch and the rows."""
+    window_bytes = 40 * 1024
+    monkeypatch.setattr("atoll.node.replication.following.LINK_WINDOW_BYTES", window_bytes)
+    monkeypatch.setattr("atoll.node.replication.intake.LINK_WINDOW_BYTES", window_bytes)
+    async with running(topology_of((FRANKFURT, TOKYO))) as (_, regions):
+        frankfurt, tokyo = regions[FRANKFURT], regions[TOKYO]
+        blocked, free = on_shards(frankfurt, S1), on_shards(frankfurt, S2)
+        never = Cut({Origin(FRANKFURT, S2): 1_000_000})
+        await write_effect(frankfurt, blocked, never)
+        for _ in range(40):
+            store = frankfurt.stores[S1]
+            captured = (await store.progress()).captured
+            await frankfurt.increment(blocked)
+
+            async def moved(store=store, captured=captured) -> bool:  # type: ignore[no-untyped-def]
+                return (await store.progress()).captured > captured
+
+            await eventually_async(moved, "the write is captured in a batch of its own")
+        for _ in range(5):
+            await frankfurt.increment(free)
+        await eventually_async(lambda: visits_are(tokyo, free, 5), "the sibling flows")
+        held = tokyo.sample("atoll_inbox_batches", region=FRANKFURT, shard=S1)
+        assert 1 <= held <= window_bytes / (4 * 1024) + 1
+        sent = frankfurt.sample("atoll_unacknowledged_batches", region=TOKYO, shard=S1)
+        assert held <= sent <= window_bytes / (4 * 1024) + 1
+        assert not await has(tokyo, blocked)
+        assert tokyo.replication.blocked()[0].endswith("waits for frankfurt/s2:1000000")
+
+
+async def test_batches_of_two_shards_that_depend_on_each_other_arrive_together() -> None:
+    """Nothing in the engine makes such batches while its barrier stands; the receiver would not be stuck by them."""
+    async with running(topology_of((FRANKFURT, TOKYO))) as (_, regions):
+        frankfurt, tokyo = regions[FRANKFURT], regions[TOKYO]
+        one, two = on_shards(frankfurt, S1), on_shards(frankfurt, S2)
+        captured = {shard: (await store.progress()).captured for shard, store in frankfurt.stores.items()}
+        await write_effect(frankfurt, one, Cut({Origin(FRANKFURT, S2): captured[S2] + 2}))
+        await write_effect(frankfurt, two, Cut({Origin(FRANKFURT, S1): captured[S1] + 2}))
+        await eventually_async(lambda: visits_are(tokyo, one, 1), "one is there")
+        await eventually_async(lambda: visits_are(tokyo, two, 1), "the other is there")
+        await converged(regions.values(), records=2)
+
+
+async def test_cut_of_a_region_is_the_least_of_its_shards() -> None:
+    async with running(topology_of((FRANKFURT, TOKYO))) as (_, regions):
+        await regions[FRANKFURT].increment(CAUSE, EFFECT, OTHER)
+        await converged(regions.values(), records=3)
+        progress = regions[TOKYO].replication.progress
+        assert progress.region() == progress.shard(S1).meet(progress.shard(S2))
+        for shard, store in regions[TOKYO].stores.items():
+            assert (await store.progress()).applied.covers(progress.shard(shard))
+
+
+async def test_node_that_restarts_goes_on_from_its_cut() -> None:
+    topology = topology_of((FRANKFURT, TOKYO))
+    async with running(topology) as (network, regions):
+        tokyo = regions[TOKYO]
+        await regions[FRANKFURT].increment(CAUSE, amount=5)
+        await converged(regions.values(), records=1)
+        await tokyo.replication.stop()
+        await regions[FRANKFURT].increment(CAUSE, EFFECT)
+        again = region_on(topology, TOKYO, tokyo.stores, network.transport(TOKYO))
+        try:
+            await again.replication.start()
+            await converged([regions[FRANKFURT], again], records=2)
+            assert await visits_of(again.stores[again.shard_of(CAUSE)], CAUSE) == 6
+        finally:
+            await again.replication.stop()
+
+
+async def test_two_nodes_of_a_region_share_the_work_and_count_nothing_twice() -> None:
+    topology = topology_of((FRANKFURT, TOKYO))
+    async with running(topology) as (network, regions):
+        second = region_on(topology, TOKYO, regions[TOKYO].stores, network.transport(TOKYO))
+        try:
+            await second.replication.start()
+            for _ in range(10):
+                await regions[FRANKFURT].increment(CAUSE, EFFECT, OTHER)
+                await regions[TOKYO].increment(CAUSE)
+                await second.increment(OTHER)
+                network.drop(FRANKFURT, TOKYO)
+            await converged(regions.values(), records=3)
+            for record, expected in ((CAUSE, 20), (EFFECT, 10), (OTHER, 20)):
+                assert await visits_of(second.stores[second.shard_of(record)], record) == expected
+        finally:
+            await second.replication.stop()
+
+
+async def test_fresh_region_takes_everything_from_the_first_batch_on() -> None:
+    """Nothing was collected, since the region is a member that had acknowledged nothing."""
+    topology = topology_of()
+    async with running(topology) as (network, regions):
+        late = regions[TOKYO]
+        await late.replication.stop()
+        del network.servers[TOKYO]
+        for _ in range(5):
+            await regions[FRANKFURT].increment(CAUSE, EFFECT)
+            await regions[OREGON].increment(OTHER)
+        await converged([regions[FRANKFURT], regions[OREGON]], records=3)
+        fresh = region_on(topology, TOKYO, await memory_stores(topology, TOKYO), network.transport(TOKYO))
+        network.servers[TOKYO] = fresh.replication.serve_pull
+        try:
+            await fresh.replication.start()
+            await converged([regions[FRANKFURT], fresh], records=3)
+        finally:
+            await fresh.replication.stop()
+
+
+async def visits_are(region: RunningRegion, record: RecordId, expected: int) -> bool:
+    return await visits_of(region.stores[region.shard_of(record)], record) == expected
