@@ -36,20 +36,14 @@ async def has(region: RunningRegion, record: RecordId) -> bool:
     return record in await contents(region.stores[region.shard_of(record)])
 
 
-async def write_effect(region: RunningRegion, record: RecordId, cause: Cut) -> None:
-    """A write of a session that has seen ``cause``."""
-    await region.increment(record, amount=0)
-    region.writers[region.shard_of(record)].dependencies = cause
-    await region.increment(record)
-
-
 async def test_effect_is_not_visible_before_its_cause_even_if_it_arrives_first() -> None:
     async with running(topology_of()) as (network, regions):
         frankfurt, oregon, tokyo = (regions[name] for name in ALL)
         network.cut(FRANKFURT, TOKYO)
         await frankfurt.increment(CAUSE)
         await eventually_async(lambda: has(oregon, CAUSE), "Oregon sees the cause")
-        await oregon.increment(EFFECT)
+        seen = (await oregon.stores[oregon.shard_of(CAUSE)].progress()).seen()
+        await oregon.increment(EFFECT, seen=seen)
         await eventually(lambda: bool(tokyo.replication.blocked()), "Tokyo holds the effect")
         assert "waits for frankfurt/" in tokyo.replication.blocked()[0]
         assert not await has(tokyo, EFFECT)
@@ -70,7 +64,7 @@ async def test_blocked_shard_does_not_stop_its_sibling_and_its_window_bounds_wha
         frankfurt, tokyo = regions[FRANKFURT], regions[TOKYO]
         blocked, free = on_shards(frankfurt, S1), on_shards(frankfurt, S2)
         never = Cut({Origin(FRANKFURT, S2): 1_000_000})
-        await write_effect(frankfurt, blocked, never)
+        await frankfurt.increment(blocked, seen=never)
         for _ in range(40):
             store = frankfurt.stores[S1]
             captured = (await store.progress()).captured
@@ -97,8 +91,8 @@ async def test_batches_of_two_shards_that_depend_on_each_other_arrive_together()
         frankfurt, tokyo = regions[FRANKFURT], regions[TOKYO]
         one, two = on_shards(frankfurt, S1), on_shards(frankfurt, S2)
         captured = {shard: (await store.progress()).captured for shard, store in frankfurt.stores.items()}
-        await write_effect(frankfurt, one, Cut({Origin(FRANKFURT, S2): captured[S2] + 2}))
-        await write_effect(frankfurt, two, Cut({Origin(FRANKFURT, S1): captured[S1] + 2}))
+        await frankfurt.increment(one, seen=Cut({Origin(FRANKFURT, S2): captured[S2] + 2}))
+        await frankfurt.increment(two, seen=Cut({Origin(FRANKFURT, S1): captured[S1] + 2}))
         await eventually_async(lambda: visits_are(tokyo, one, 1), "one is there")
         await eventually_async(lambda: visits_are(tokyo, two, 1), "the other is there")
         await converged(regions.values(), records=2)
