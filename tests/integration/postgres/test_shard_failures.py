@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
 
 import asyncpg
 import pytest
 from tests.contracts.records import FRANKFURT, Writer, record_id, rows_of, visits, visits_of
+from tests.fixtures.servers import run_in_main
 
 from atoll.causality.cut import Cut
 from atoll.errors import OutcomeUnknown, Unavailable
 from atoll.ids import RecordId
 from atoll.keyspace.key_range import EVERYTHING
 from atoll.ports import Outcome, Ownership, ShardStore
-from atoll.postgres.launcher import Server
+from atoll.postgres.launcher import Binaries, Server, ServerSpec, start_servers
 from atoll.postgres.shard_store import open_shard_store
 
 DEADLINE_SECONDS = 20
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def server(postgres_binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests here, which kill it and start it again: making one takes longest."""
+    folder = tmp_path_factory.mktemp("postgres")
+    specification = ServerSpec(name="mortal", data_directory=folder / "mortal")
+    (started,) = run_in_main(start_servers([specification], postgres_binaries))
+    yield started
+    if started.is_running:
+        run_in_main(started.stop())
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
-async def store(crashable_server: Server) -> AsyncIterator[ShardStore]:
-    dsn = await crashable_server.create_database("shard")
+async def dsn(server: Server) -> str:
+    """An empty database on the mortal server, which is running."""
+    if not server.is_running:
+        await server.start()
+    return await server.create_database(f"shard_{next(_numbers)}")
+
+
+@pytest.fixture
+async def store(dsn: str) -> AsyncIterator[ShardStore]:
     opened = await open_shard_store(dsn, FRANKFURT, "ring")
     await opened.claim(Ownership(range=EVERYTHING, epoch=1))
     yield opened
@@ -46,7 +69,7 @@ async def wait_for_blocked(connection: asyncpg.Connection, kind: str = "%") -> N
 
 
 async def test_acknowledged_writes_survive_a_kill_with_their_log_rows(
-    store: ShardStore, crashable_server: Server
+    store: ShardStore, server: Server, dsn: str
 ) -> None:
     acknowledged: dict[RecordId, int] = {}
 
@@ -63,24 +86,24 @@ async def test_acknowledged_writes_survive_a_kill_with_their_log_rows(
         while min([acknowledged.get(record_id(lane), 0) for lane in range(4)]) < 5:
             progressed.clear()
             await progressed.wait()
-    crashable_server.kill()
+    server.kill()
     endings = await asyncio.gather(*lanes, return_exceptions=True)
     assert all(isinstance(ending, (Unavailable, OutcomeUnknown)) for ending in endings)
-    await crashable_server.start()
+    await server.start()
     await store.capture()
     logged = {row.id: row for row in await rows_of(store, 1)}
-    for record, count in acknowledged.items():
-        assert await visits_of(store, record) in (count, count + 1)
+    for record, turns in acknowledged.items():
+        assert await visits_of(store, record) in (turns, turns + 1)
         (held,) = (await store.read([record])).records
         assert held is not None
         assert logged[record].context == held.context
 
 
 async def test_store_is_unavailable_while_its_server_is_down_and_comes_back_by_itself(
-    store: ShardStore, crashable_server: Server
+    store: ShardStore, server: Server, dsn: str
 ) -> None:
     (row,) = await Writer(store).prepare({record_id(1): visits()})
-    crashable_server.kill()
+    server.kill()
     for attempt in (
         store.write([row], Cut.EMPTY),
         store.read([record_id(1)]),
@@ -90,38 +113,38 @@ async def test_store_is_unavailable_while_its_server_is_down_and_comes_back_by_i
     ):
         with pytest.raises(Unavailable, match=r"could not reach shard s1 of frankfurt at 127\.0\.0\.1:\d+: "):
             await attempt
-    await crashable_server.start()
+    await server.start()
     assert (await store.write([row], Cut.EMPTY)).outcomes == [Outcome.DONE]
     assert await visits_of(store, record_id(1)) == 1
 
 
 async def test_write_that_was_sent_when_the_server_died_is_unknown_and_may_be_repeated(
-    store: ShardStore, crashable_server: Server
+    store: ShardStore, server: Server, dsn: str
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits(), record_id(2): visits()})
-    stranger = await lock_row(crashable_server.dsn("shard"), record_id(1))
-    watcher = await asyncpg.connect(crashable_server.dsn("shard"))
+    stranger = await lock_row(dsn, record_id(1))
+    watcher = await asyncpg.connect(dsn)
     writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
     await wait_for_blocked(watcher)
-    crashable_server.kill()
+    server.kill()
     with pytest.raises(OutcomeUnknown, match="broke during a write"):
         await writing
     for connection in (stranger, watcher):
         connection.terminate()
-    await crashable_server.start()
+    await server.start()
     assert (await store.write(rows, Cut.EMPTY)).outcomes == [Outcome.DONE, Outcome.DONE]
     assert await visits_of(store, record_id(1)) == 2
 
 
 async def test_backend_that_is_terminated_during_a_write_makes_it_unknown_not_failed(
-    store: ShardStore, crashable_server: Server
+    store: ShardStore, server: Server, dsn: str
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits()})
-    stranger = await lock_row(crashable_server.dsn("shard"), record_id(1))
+    stranger = await lock_row(dsn, record_id(1))
     writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
-    watcher = await asyncpg.connect(crashable_server.dsn("shard"))
+    watcher = await asyncpg.connect(dsn)
     await wait_for_blocked(watcher)
     await watcher.execute("select pg_terminate_backend(pid) from pg_locks where not granted")
     with pytest.raises(OutcomeUnknown):
@@ -132,12 +155,12 @@ async def test_backend_that_is_terminated_during_a_write_makes_it_unknown_not_fa
 
 
 async def test_cancelled_write_leaves_nothing_behind_and_the_store_works_on(
-    store: ShardStore, crashable_server: Server
+    store: ShardStore, server: Server, dsn: str
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits(), record_id(2): visits()})
-    stranger = await lock_row(crashable_server.dsn("shard"), record_id(1))
-    watcher = await asyncpg.connect(crashable_server.dsn("shard"))
+    stranger = await lock_row(dsn, record_id(1))
+    watcher = await asyncpg.connect(dsn)
     for _ in range(6):  # more than the pool has connections: each must be given back
         writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
         await wait_for_blocked(watcher)
@@ -152,12 +175,12 @@ async def test_cancelled_write_leaves_nothing_behind_and_the_store_works_on(
 
 
 async def test_claim_waits_for_the_writes_in_flight_on_its_range_and_fences_the_next(
-    store: ShardStore, crashable_server: Server
+    store: ShardStore, server: Server, dsn: str
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits()})
-    stranger = await lock_row(crashable_server.dsn("shard"), record_id(1))
-    watcher = await asyncpg.connect(crashable_server.dsn("shard"))
+    stranger = await lock_row(dsn, record_id(1))
+    watcher = await asyncpg.connect(dsn)
     writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
     await wait_for_blocked(watcher)
     claiming = asyncio.create_task(store.claim(Ownership(range=EVERYTHING, epoch=2)))
@@ -171,11 +194,11 @@ async def test_claim_waits_for_the_writes_in_flight_on_its_range_and_fences_the_
 
 
 async def test_write_that_waited_behind_a_claim_sees_what_the_claim_made(
-    store: ShardStore, crashable_server: Server
+    store: ShardStore, server: Server, dsn: str
 ) -> None:
     """A range is taken away by hand while a writer waits for its fence: the writer must look again."""
     rows = await Writer(store).prepare({record_id(1): visits()})
-    mover, watcher = [await asyncpg.connect(crashable_server.dsn("shard")) for _ in range(2)]
+    mover, watcher = [await asyncpg.connect(dsn) for _ in range(2)]
     await mover.execute("begin")
     await mover.execute("select pg_advisory_xact_lock(atoll.fence_class(), id) from atoll.ownership")
     await mover.execute("delete from atoll.ownership")
@@ -187,9 +210,9 @@ async def test_write_that_waited_behind_a_claim_sees_what_the_claim_made(
         await connection.close()
 
 
-async def test_server_that_restarts_between_calls_is_not_noticed(store: ShardStore, crashable_server: Server) -> None:
+async def test_server_that_restarts_between_calls_is_not_noticed(store: ShardStore, server: Server) -> None:
     await Writer(store).increment(record_id(1))
-    await crashable_server.stop()
-    await crashable_server.start()
+    await server.stop()
+    await server.start()
     await Writer(store).increment(record_id(1))
     assert await visits_of(store, record_id(1)) == 2
