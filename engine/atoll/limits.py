@@ -320,6 +320,10 @@ RING_STOP_SECONDS_MAX: Final = 45.0
 """How long ``atoll down`` waits for the supervisor before it ends every process itself. Below the sum of the node's
 and the servers' own bounds: a slow but orderly stop is cut off."""
 
+PROCESS_LOG_BYTES_MAX: Final = 16 * MIB
+"""A log of a node or the supervisor above this is put aside (one is kept) when the process starts. Smaller: the
+history of a crash is lost."""
+
 HTTP_DRAIN_SECONDS_MAX: Final = 1.0
 """How long open HTTP requests may go on when a node stops. Larger: a hanging scraper delays the stop."""
 

@@ -62,7 +62,7 @@ def test_demo_keeps_every_promise_and_leaves_nothing(folder: RingFolder) -> None
     assert figures["residency"]["rows"]["tokyo"] == figures["residency"]["files"]["tokyo"] == 0
     assert figures["verification"]["verdict"] == "converged: 3 of 3 regions identical"
     assert figures["verification"]["rows"] > CITIES
-    assert not (folder.path / ".atoll" / "demo" / ".atoll").exists()
+    assert list(folder.path.iterdir()) == [], "the demo leaves no file behind"
 
 
 def test_demo_told_to_people_fits_eighty_columns_and_ends_with_the_verdict(folder: RingFolder) -> None:

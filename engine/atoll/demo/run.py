@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -46,6 +48,7 @@ def run_demo(
     world = load_world(limit)
     binaries = asyncio.run(find_binaries(pg_bin))
     figures.postgres = f"{binaries.version[0]}.{binaries.version[1]}"
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     configuration = _prepare(folder, load_world())
     directory = RingDirectory(configuration.state_directory)
     check_stopped(directory)
@@ -63,7 +66,7 @@ def run_demo(
             stop(directory)
     finally:
         if not keep:
-            _leave_nothing(directory)
+            _leave_nothing(directory, configuration.file, made)
     figures.total_seconds = time.monotonic() - begun
     return figures
 
@@ -118,8 +121,12 @@ def _start(configuration: Configuration, directory: RingDirectory, pg_bin: Path 
         return start_in_background(configuration.file, directory, pg_bin=pg_bin, on_change=show)
 
 
-def _leave_nothing(directory: RingDirectory) -> None:
-    """Whatever happened: no process, no data."""
+def _leave_nothing(directory: RingDirectory, file: Path, made: Sequence[Path]) -> None:
+    """Whatever happened: no process, no data, and of the folders only those that were there before."""
     if directory.is_held():
         stop(directory)
     directory.wipe()
+    file.unlink(missing_ok=True)
+    for folder in made:
+        with contextlib.suppress(OSError):
+            folder.rmdir()

@@ -15,6 +15,7 @@ from atoll.configuration import Configuration, ensure_token_key, load
 from atoll.errors import AtollError
 from atoll.logs import configure_logging
 from atoll.server.ring_state import RingState
+from atoll.supervisor.allotment import failed_state
 from atoll.supervisor.directory import RingDirectory
 from atoll.supervisor.keeper import Keeper
 
@@ -49,12 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         directory = RingDirectory(configuration.state_directory)
         directory.create()
         with directory.held():
-            asyncio.run(keep(configuration, directory, options.pg_bin))
-            directory.state_file.unlink(missing_ok=True)
+            _keep_and_tell(configuration, directory, options.pg_bin)
     except AtollError as error:
         structlog.get_logger("atoll.supervisor").error(error.message, code=error.code)
         return 1
     return 0
+
+
+def _keep_and_tell(configuration: Configuration, directory: RingDirectory, pg_bin: Path | None) -> None:
+    """Keep the ring; whoever waits for it reads in the state file why it could not be started."""
+    try:
+        asyncio.run(keep(configuration, directory, pg_bin))
+    except AtollError as error:
+        state = RingState.load(directory.state_file)
+        if state is None or state.error is None:
+            failed_state(configuration, error).save(directory.state_file)
+        raise
+    directory.state_file.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

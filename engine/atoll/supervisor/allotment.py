@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from atoll.configuration import Configuration
+from atoll.errors import AtollError
 from atoll.postgres.launcher.settings import HOST, free_port
-from atoll.server.ring_state import NodeEntry, RingState, ServerEntry
+from atoll.server.ring_state import NodeEntry, Phase, RingState, ServerEntry
 
 
 def planned_state(configuration: Configuration, supervisor: int) -> RingState:
@@ -26,6 +29,17 @@ def planned_state(configuration: Configuration, supervisor: int) -> RingState:
             )
             for at, given in configuration.addresses().items()
         ],
+    )
+
+
+def failed_state(configuration: Configuration, error: AtollError) -> RingState:
+    """A ring that could not even be planned."""
+    return RingState(
+        ring=configuration.ring,
+        configuration=str(configuration.file),
+        phase=Phase.FAILED,
+        supervisor=os.getpid(),
+        error={"code": error.code, "message": error.message},
     )
 
 

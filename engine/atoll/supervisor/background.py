@@ -14,6 +14,7 @@ from pathlib import Path
 from atoll import limits
 from atoll.errors import AlreadyRunning, NotRunning, OperatorError, from_code
 from atoll.server.ring_state import Phase, RingState
+from atoll.supervisor.bounded_log import open_log
 from atoll.supervisor.directory import RingDirectory
 
 _POLL_SECONDS = 0.05
@@ -50,7 +51,7 @@ def _spawn(configuration: Path, directory: RingDirectory, pg_bin: Path | None) -
     command = [sys.executable, "-m", "atoll.supervisor", "--config", str(configuration)]
     if pg_bin is not None:
         command += ["--pg-bin", str(pg_bin)]
-    with directory.supervisor_log.open("ab") as output:
+    with open_log(directory.supervisor_log) as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -71,6 +72,7 @@ def _until_running(
             if state.error is not None and ended:
                 raise from_code(state.error["code"], state.error["message"])
         if ended:
+            check_stopped(directory)  # somebody else was quicker
             raise OperatorError(f"the supervisor ended without a word; see {directory.supervisor_log}")
         time.sleep(_POLL_SECONDS)
 

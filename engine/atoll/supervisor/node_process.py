@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from atoll import limits
+from atoll.supervisor.bounded_log import open_log
 from atoll.supervisor.http_probe import get_status
 
 _POLL_SECONDS = 0.05
@@ -43,7 +44,7 @@ class NodeProcess:
     def start(self) -> None:
         """Spawn it, its output appended to its log, in a session of its own: Ctrl-C is not for it."""
         assert not self.is_running
-        with self._log.open("ab") as output:
+        with open_log(self._log) as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(
                 self._command,
