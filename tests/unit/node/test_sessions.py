@@ -9,7 +9,7 @@ from tests.fixtures.engines import HERE, KEY, S1, S2, THERE, Faulty, InMemoryReg
 
 from atoll.causality.cut import Cut
 from atoll.causality.session_token import SessionToken
-from atoll.errors import SessionNotCovered
+from atoll.errors import Overloaded, SessionNotCovered, Unavailable
 from atoll.ids import Origin, ShardName
 from atoll.node.engine import Engine
 from atoll.node.session import Session
@@ -261,3 +261,38 @@ async def submit(engine: Engine, session: Session, key: str) -> None:
     finished = asyncio.get_running_loop().create_future()
     engine.submit([increment(key)], session, Consistency.SESSION, 5.0, lambda _, result: finished.set_result(result))
     assert await finished == Written()
+
+
+async def test_write_whose_dependency_cannot_be_captured_is_unavailable_until_it_can(region: InMemoryRegion) -> None:
+    engine, stores = await region.engine()
+    one, two = key_on(engine, region, S1), key_on(engine, region, S2)
+    request = Request(operations=[increment(one)], deadline_seconds=5.0)
+    token_of_one = (await engine.execute(request)).token
+
+    async def away() -> None:
+        raise Unavailable("the shard is away")
+
+    stores[S1].capture = away
+    (late,) = await ask(engine, increment(two), tokens=(token_of_one,), seconds=0.1)
+    assert type(late) is Unavailable
+    assert "could not be captured" in str(late)
+    assert not stores[S2].groups
+    waiting = asyncio.create_task(ask(engine, increment(two), tokens=(token_of_one,)))
+    await asyncio.sleep(0)
+    del stores[S1].capture
+    assert await waiting == [Written()]
+
+
+async def test_too_many_writes_that_wait_for_their_sessions_are_refused(
+    region: InMemoryRegion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atoll.node.holding.WRITE_QUEUE_MAX", 3)
+    engine, _ = await region.engine()
+    key = key_on(engine, region, S1)
+    results = await asyncio.gather(
+        *(ask(engine, increment(key), tokens=(token(s1=3),), seconds=0.1) for _ in range(5))
+    )
+    kinds = [type(result) for (result,) in results]
+    assert sorted(kinds, key=lambda kind: kind.__name__) == [Overloaded] * 2 + [SessionNotCovered] * 3
+    apply(region, S1, completed=3)
+    assert await ask(engine, increment(key), tokens=(token(s1=3),)) == [Written()]
