@@ -16,10 +16,8 @@ from typing import assert_never
 from atoll.causality.cut import Cut
 from atoll.causality.session_token import SessionToken
 from atoll.errors import (
-    AtollError,
     CallerError,
     ClockTooFarAhead,
-    StaleRoute,
     Unavailable,
     ValueTooLarge,
     ZoneNotHosted,
@@ -42,6 +40,7 @@ from atoll.node.forwarding import Forwarder
 from atoll.node.pending import Batch, Deadlines, OnResult, Pending
 from atoll.node.post import Post
 from atoll.node.progress import RegionProgress
+from atoll.node.rerouting import Rerouting
 from atoll.node.routing import Router
 from atoll.node.session import Session
 from atoll.node.tally import Tally
@@ -83,12 +82,11 @@ class Engine:
         self._deadlines = Deadlines()
         self._tally = Tally(metrics)
         self._forwarder = Forwarder(transport, clock, metrics, token_key)
+        self._rerouting = Rerouting(region, self._place_again)
         desks = {name: self._desk(name, store, on_commit) for name, store in stores.items()}
         self._barrier = Barrier({desk.origin: desk for desk in desks.values()}, self._existing)
         self._posts = {name: Post(desk, self._barrier, progress, metrics) for name, desk in desks.items()}
         self._router: Router | None = None
-        self._refused: list[tuple[ShardName | None, Pending]] = []
-        self._wanted = asyncio.Event()
         self._live = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -99,7 +97,7 @@ class Engine:
         assert self._router is None, "an engine starts once"
         first = await self._catalog.shard_map()
         self._router = Router(self.topology, self.region, self._catalog, self._clock, first)
-        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._reroute())]
+        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._rerouting.run(self._router))]
 
     async def close(self) -> None:
         """Finish what waits with an error, and stop. Writes in flight may still commit. Idempotent."""
@@ -215,7 +213,7 @@ class Engine:
                 elsewhere.setdefault(tuple(regions), []).append(pending)
             case Unassigned(id=id):
                 pending.id = id
-                self._refuse(None, [pending])
+                self._rerouting.refuse(None, [pending])
             case route:
                 assert_never(route)
 
@@ -263,31 +261,8 @@ class Engine:
             for pending in pendings:
                 pending.finish(error)
 
-    # -- operations that a shard refused --------------------------------------------------------------------------
-
-    def _refuse(self, shard: ShardName | None, pendings: Sequence[Pending]) -> None:
-        """Route operations anew once the map is fresh."""
-        self._refused += [(shard, pending) for pending in pendings]
-        self._wanted.set()
-
-    async def _reroute(self) -> None:
-        assert self._router is not None
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            refused, self._refused = self._refused, []
-            unreadable = None
-            try:
-                if any(self._router.still_says(shard, pending.id.position) for shard, pending in refused):
-                    await self._router.refresh()
-            except AtollError as error:
-                unreadable = error
-            for shard, pending in refused:
-                if not pending.finished:
-                    pending.trouble = self._stale_route(pending, shard, unreadable)
-                    self._place_again(pending)
-
     def _place_again(self, pending: Pending) -> None:
+        """Route an operation that was refused; what now lies elsewhere is not forwarded any more."""
         writes: dict[ShardName, list[Pending]] = {}
         reads: set[ShardName] = set()
         elsewhere: dict[tuple[RegionName, ...], list[Pending]] = {}
@@ -297,19 +272,6 @@ class Engine:
             pending.finish(error)
         self._send(pending.batch, writes, reads)
         self._forward(pending.batch, Consistency.SESSION, elsewhere, forwarded=True)
-
-    def _stale_route(self, pending: Pending, shard: ShardName | None, unreadable: AtollError | None) -> StaleRoute:
-        assert self._router is not None
-        name = f"{pending.id.collection}/{pending.id.key}"
-        who = f"shard {self.region}/{shard} does not own" if shard else f"no shard of {self.region} is assigned"
-        newest = self._router.map
-        found = newest.locate(pending.id.position)
-        says = f"gives it to {found.shard} at epoch {found.epoch}" if found else "gives it to no shard"
-        problem = f"; a newer map could not be read: {unreadable}" if unreadable else ""
-        return StaleRoute(
-            f"{who} the position of {name}, and map version {newest.version} {says}{problem}; nothing was written: "
-            "try again"
-        )
 
     # -- small parts ----------------------------------------------------------------------------------------------
 
@@ -321,7 +283,7 @@ class Engine:
             existing=self._existing,
             metrics=self.metrics,
             on_commit=partial(on_commit, name),
-            on_fenced=partial(self._refuse, name),
+            on_fenced=partial(self._rerouting.refuse, name),
         )
 
     def _batch_finished(self, batch: Batch) -> None:
