@@ -13,7 +13,7 @@ from atoll.node.routing import Router
 
 class Rerouting:
     """Collects what was refused; :meth:`run` gives it to ``place`` again, once a newer map has been read if the known
-    one does not explain the refusal. An operation goes round until its deadline, then fails as :class:`StaleRoute`."""
+    one does not explain the refusal. An operation goes round until its deadline, then is a :class:`StaleRoute`."""
 
     __slots__ = ("_place", "_refused", "_region", "_wanted")
 
