@@ -123,6 +123,10 @@ LINK_WINDOW_BYTES: Final = 16 * MIB
 BATCHES_PER_APPLY_MAX: Final = 64
 """Consecutive batches applied in one transaction. Larger: longer row locks; smaller: more flushes."""
 
+CATCH_UP_BATCHES: Final = 16
+"""Batches that wait before they are released as a group. Smaller: groups, for which sessions wait, even
+without a backlog; larger: a backlog goes one flush at a time."""
+
 APPLY_CHUNK_BYTES: Final = 4 * MIB
 """Row bytes staged per apply transaction and shard; a larger batch is applied in several, its cut with the last."""
 

@@ -12,19 +12,24 @@ greatest closed set of held batches (each member's dependencies are covered by w
 set itself) is released as one group. Whoever applies a member records the whole group as begun in the same
 transaction, so that a session that reads one of them waits on every other shard until all are complete there.
 
+A chain of batches that depend on each other in turn would go alone, each after the flush of the one before: slower
+than writers make them. So once more than ``CATCH_UP_BATCHES`` wait and nothing is under way, they go together too, at
+most one transaction's worth of each origin at a time; sessions wait for that long and no longer.
+
 Akkoorath et al., *Cure* (ICDCS 2016). What is held is bounded by the senders' windows.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from atoll.causality.cut import Cut
 from atoll.errors import CorruptFrame
 from atoll.ids import Origin, RegionName
+from atoll.limits import BATCHES_PER_APPLY_MAX, CATCH_UP_BATCHES
 from atoll.replication.parcel import Parcel
 
 
@@ -118,7 +123,7 @@ class Inbox:
 
     def release(self) -> Sequence[Release]:
         """Let go all that may be joined, in an order that respects each origin's numbers."""
-        return [*self._release_alone(), *self._release_together()]
+        return self._catch_up() or [*self._release_alone(), *self._release_together()]
 
     def blocked(self) -> Sequence[Blocked]:
         """What the next batch of each origin waits for, in order of origin."""
@@ -140,7 +145,22 @@ class Inbox:
             assert [held.batch.number for held in queue] == list(range(first, first + len(queue))), "dense"
             assert self._held_bytes.get(origin, 0) == sum(held.batch.size_bytes for held in queue), "accounted"
 
-    # -- the two ways out -----------------------------------------------------------------------------------------
+    # -- the ways out ---------------------------------------------------------------------------------------------
+
+    def _catch_up(self) -> list[Release]:
+        """When much waits and all that was released is applied: the greatest closed set within one transaction of
+        each origin. Empty otherwise, and when the smallest set that is closed is larger than that."""
+        if sum(map(len, self._held.values())) <= CATCH_UP_BATCHES or not self._applied.covers(self._released):
+            return []
+        return self._let_go_together(
+            self._closed_within(
+                {
+                    origin: min(queue[-1].batch.number, self._released.at(origin) + BATCHES_PER_APPLY_MAX)
+                    for origin, queue in self._held.items()
+                    if queue
+                }
+            )
+        )
 
     def _release_alone(self) -> list[Release]:
         out: list[Release] = []
@@ -151,7 +171,19 @@ class Inbox:
         return out
 
     def _release_together(self) -> list[Release]:
-        tops = self._closed_tops()
+        """Origins whose next batch will go alone once others are complete take no part: they need no company."""
+        soon = self._reachable()
+        return self._let_go_together(
+            self._closed_within(
+                {
+                    origin: queue[-1].batch.number
+                    for origin, queue in self._held.items()
+                    if queue and queue[0].batch.number > soon.at(origin)
+                }
+            )
+        )
+
+    def _let_go_together(self, tops: Cut) -> list[Release]:
         begins = self._applied.missing(self._released.join(tops))
         return [
             Release(self._let_go(origin), begins)
@@ -159,17 +191,8 @@ class Inbox:
             for _ in range(self._released.at(origin), top)
         ]
 
-    def _closed_tops(self) -> Cut:
-        """The greatest closed set, as the last member's number per origin; empty if there is none.
-
-        Origins whose next batch will go alone once others are complete take no part: they need no company.
-        """
-        soon = self._reachable()
-        tops = {
-            origin: queue[-1].batch.number
-            for origin, queue in self._held.items()
-            if queue and queue[0].batch.number > soon.at(origin)
-        }
+    def _closed_within(self, tops: Mapping[Origin, int]) -> Cut:
+        """The greatest closed set below ``tops``, as the last member's number per origin; empty if there is none."""
         while True:
             assumed = self._released.join(Cut(tops))
             shrunk = {origin: self._prefix(origin, top, assumed) for origin, top in tops.items()}

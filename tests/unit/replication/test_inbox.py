@@ -12,6 +12,7 @@ from atoll.causality.cut import Cut
 from atoll.errors import CorruptFrame
 from atoll.ids import Origin, RegionName, ShardName
 from atoll.instant import ZERO
+from atoll.limits import BATCHES_PER_APPLY_MAX, CATCH_UP_BATCHES
 from atoll.replication.inbox import Arrival, Inbox, Release
 from atoll.replication.parcel import Parcel
 
@@ -119,6 +120,50 @@ def test_group_begins_what_was_released_before_it_and_is_not_yet_applied() -> No
     releases = inbox.release()
     assert names(list(releases)) == [(A1, 1), (A2, 2)]
     assert {release.begins for release in releases} == {Cut({A1: 1, A2: 2})}
+
+
+def chain(length: int) -> list[Parcel]:
+    """Batches of two shards, each dependent on the one before."""
+    first = [batch(A1, number, {A2: number - 1}) for number in range(1, length + 1)]
+    second = [batch(A2, number, {A1: number}) for number in range(1, length + 1)]
+    return [*first, *second]
+
+
+def test_short_chain_goes_one_after_the_other() -> None:
+    inbox = Inbox(HERE)
+    for link in chain(CATCH_UP_BATCHES // 2):
+        inbox.arrive(link)
+    assert names(list(inbox.release())) == [(A1, 1)]
+
+
+def test_long_chain_goes_together_and_begins_all_of_it() -> None:
+    inbox, length = Inbox(HERE), CATCH_UP_BATCHES
+    for link in chain(length):
+        inbox.arrive(link)
+    releases = list(inbox.release())
+    assert names(releases) == [(origin, number) for origin in (A1, A2) for number in range(1, length + 1)]
+    assert {release.begins for release in releases} == {Cut({A1: length, A2: length})}
+    inbox.check_invariants()
+
+
+def test_next_part_of_a_backlog_waits_until_the_part_before_it_is_applied() -> None:
+    inbox, length = Inbox(HERE), BATCHES_PER_APPLY_MAX + CATCH_UP_BATCHES
+    for link in chain(length):
+        inbox.arrive(link)
+    assert inbox.release()
+    assert inbox.released == Cut({A1: BATCHES_PER_APPLY_MAX, A2: BATCHES_PER_APPLY_MAX})
+    assert not inbox.release()
+    inbox.advance(inbox.released)
+    assert inbox.release()
+    assert inbox.released == Cut({A1: length, A2: length})
+
+
+def test_circle_larger_than_a_transaction_still_goes() -> None:
+    inbox, length = Inbox(HERE), BATCHES_PER_APPLY_MAX + 1
+    for number in range(1, length + 1):
+        inbox.arrive(batch(A1, number, {A2: length}))
+        inbox.arrive(batch(A2, number, {A1: length}))
+    assert len(inbox.release()) == 2 * length
 
 
 def test_batch_that_came_before_is_a_duplicate_wherever_it_is_now() -> None:
