@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
 import pytest
+import structlog
 from tests.contracts.records import Writer, capture_all, contents, record_id
 from tests.fixtures.network import Network
 from tests.fixtures.regions import (
+    DEADLINE_SECONDS,
     FRANKFURT,
     TOKYO,
     MapCache,
@@ -155,6 +157,11 @@ async def saying(*said: Acknowledgement) -> AsyncIterator[Acknowledgement]:
     await asyncio.Event().wait()
 
 
+async def exhausted(messages: AsyncIterator[StreamMessage]) -> None:
+    async for _ in messages:
+        pass
+
+
 @pytest.mark.parametrize(
     ("hello", "problem"),
     [
@@ -179,19 +186,21 @@ async def test_acknowledgement_of_what_was_never_sent_ends_the_stream_and_is_not
             Hello(ring="ring", region=TOKYO), saying(Acknowledgement(applied=applied))
         )
         with pytest.raises(CorruptFrame, match="never sent"):
-            async for _ in messages:
-                pass
+            await asyncio.wait_for(exhausted(messages), DEADLINE_SECONDS)
         assert await region.stores[S1].acknowledged() == {}
 
 
-async def test_peer_that_is_ahead_of_a_shard_gets_nothing_from_it() -> None:
+async def test_peer_that_is_ahead_of_a_shard_gets_nothing_from_it_and_people_are_told() -> None:
     """The shard was restored from an older copy: what it calls batch 3 now is not what the peer has applied."""
     async with sender() as region:
         captured = (await region.stores[S1].progress()).captured
         hello = Hello(ring="ring", region=TOKYO, after={S1: captured + 5})
-        async with aclosing(region.replication.serve_pull(hello, saying())) as messages:  # type: ignore[type-var]
-            heartbeats = [await anext(messages) for _ in range(2)]
-        assert not any(isinstance(message, BatchPart) and message.origin == ORIGIN for message in heartbeats)
+        messages = region.replication.serve_pull(hello, saying())
+        with structlog.testing.capture_logs() as logs:
+            assert isinstance(await anext(messages), Heartbeat)
+            await eventually(lambda: any("restored from an older copy" in str(log) for log in logs), "it is logged")
+            assert not any(isinstance(message, BatchPart) for message in [await anext(messages)])
+        await messages.aclose()  # type: ignore[attr-defined]
 
 
 async def test_peer_has_no_more_streams_than_its_bound() -> None:
