@@ -23,9 +23,7 @@ create temporary table if not exists staged (
     position bytea not null, collection text collate "C" not null, key text collate "C" not null,
     previous_context bytea not null, context bytea not null, state bytea not null, document jsonb,
     complete boolean not null, single boolean not null default true
-) on commit delete rows;
-create temporary table if not exists chain (tid tid, whole boolean, first bytea, is_last boolean)
-on commit delete rows
+) on commit delete rows
 """
 _ADVANCE = "select atoll.advance($1, $2, $3, $4)"
 _JOIN = "select * from atoll.join_staged($1, $2, $3, $4)"
@@ -33,7 +31,7 @@ _WRITE_BACK = "select atoll.write_merged($1, $2, $3, $4, $5, $6)"
 
 
 async def prepare_staging(session: Session) -> None:
-    """Make the staging tables of a new session; they are empty outside a transaction."""
+    """Make the staging table of a new session; it is empty outside a transaction."""
     await session.connection.execute(_STAGING)
 
 

@@ -3,57 +3,75 @@
 -- The advisory locks of ownership rows live in this class, so that they meet nobody else's.
 create function atoll.fence_class() returns integer language sql immutable as 'select 1096044364';
 
--- The ids of the ownership rows that hold the positions; null where there is none.
-create function atoll.owners(positions bytea[]) returns integer[] language sql stable as $$
-    select array_agg(o.id order by p.place)
-    from unnest(positions) with ordinality as p (position, place)
-    left join lateral (
-        select case when c.state = 1 and (c.high is null or p.position < c.high) then c.id end as id
-        from atoll.ownership c where c.low <= p.position order by c.low desc limit 1
-    ) o on true
-$$;
+-- The ids of the ownership rows that hold the positions; null where there is none. One look-up serves all positions
+-- that follow each other in one range, so that sorted positions cost one look-up a range.
+create function atoll.owners(positions bytea[]) returns integer[] language plpgsql stable as $$
+declare
+    ids integer[] := array_fill(null::integer, array[cardinality(positions)]);
+    place integer := 0;
+    current_position bytea;
+    held_id integer;
+    held_low bytea;
+    held_high bytea;
+begin
+    foreach current_position in array positions loop
+        place := place + 1;
+        if held_id is null or current_position < held_low or current_position >= held_high then
+            select case when c.state = 1 and (c.high is null or current_position < c.high) then c.id end, c.low, c.high
+            into held_id, held_low, held_high
+            from atoll.ownership c where c.low <= current_position order by c.low desc limit 1;
+        end if;
+        ids[place] := held_id;
+    end loop;
+    return ids;
+end $$;
 
 -- Which positions this shard owns, for as long as the transaction lives.
---   1. Find the owners and lock them shared, in order: a claim that comes now waits for this transaction.
---   2. Look again in a new snapshot: a claim that came before the lock has committed by now and is seen.
+--   1. Find the rows that own them and lock these shared, in order: a claim that comes now waits for this transaction.
+--   2. Look at the rows again, in a new snapshot: a claim that came before the lock has committed by now. If it changed
+--      one of them, begin again.
 create function atoll.fence(positions bytea[]) returns boolean[] language plpgsql as $$
 declare
-    locked integer[];
-    owned boolean[];
+    owners integer[];
+    held atoll.ownership[];
 begin
-    locked := array(select distinct o from unnest(atoll.owners(positions)) o where o is not null order by o);
-    perform pg_advisory_xact_lock_shared(atoll.fence_class(), o) from unnest(locked) o;
-    select array_agg(coalesce(o = any (locked), false) order by place) into owned
-    from unnest(atoll.owners(positions)) with ordinality as x (o, place);
-    return owned;
+    loop
+        select o.ids, array(select c from atoll.ownership c where c.id = any (o.ids) order by c.id)
+        into owners, held
+        from (select atoll.owners(positions) as ids offset 0) o;
+        perform pg_advisory_xact_lock_shared(atoll.fence_class(), h.id) from unnest(held) h;
+        exit when held = array(select c from atoll.ownership c where c.id = any (owners) order by c.id);
+    end loop;
+    return array(select o is not null from unnest(owners) with ordinality as x (o, place) order by place);
 end $$;
 
 -- How far the shard has come in the caller's snapshot. A change is not in a snapshot exactly if its transaction is
 -- at or above xmax or among those in progress, so that two index probes answer, however old the oldest transaction.
 create function atoll.progress(
     out captured bigint, out pending boolean, out origins text[], out completed bigint[], out begun bigint[]
-) language sql stable as $$
-    select
-        b.number,
-        exists (select from atoll.change_log where xid >= pg_snapshot_xmax(b.snapshot))
-        or exists (select from pg_snapshot_xip(b.snapshot) x join atoll.change_log l on l.xid = x),
-        a.origins, a.completed, a.begun
-    from (select number, snapshot from atoll.batch order by number desc limit 1) b,
-        (select array_agg(origin) as origins, array_agg(applied.completed) as completed,
-            array_agg(applied.begun) as begun from atoll.applied) a
-$$;
+) language plpgsql stable as $$
+declare
+    seen pg_snapshot;
+begin
+    select b.number, b.snapshot into captured, seen from atoll.batch b order by b.number desc limit 1;
+    pending := exists (select from atoll.change_log l where l.xid >= pg_snapshot_xmax(seen))
+        or exists (select from pg_snapshot_xip(seen) x join atoll.change_log l on l.xid = x);
+    select array_agg(a.origin), array_agg(a.completed), array_agg(a.begun) into origins, completed, begun
+    from atoll.applied a;
+end $$;
 
 -- Note what the sessions behind this transaction had seen of other shards. What this shard had begun to apply itself is
 -- in every later batch's dependencies anyhow, and its own earlier batches are implied.
-create function atoll.depend(seen_origins text[], seen_numbers bigint[]) returns void language sql as $$
+create function atoll.depend(seen_origins text[], seen_numbers bigint[]) returns void language plpgsql as $$
+begin
     insert into atoll.dependency (origins, numbers)
     select array_agg(s.origin), array_agg(s.number)
     from unnest(seen_origins, seen_numbers) s (origin, number)
     cross join atoll.identity i
     left join atoll.applied a on a.origin = s.origin
     where s.number > coalesce(a.begun, 0) and s.origin <> i.region || '/' || i.shard
-    having count(*) > 0
-$$;
+    having count(*) > 0;
+end $$;
 
 -- Write rows that are given in the order of the primary key, each if its context is still the previous one.
 -- Outcomes: 0 done, 1 stale, 2 fenced. The progress is read after the commit, in a snapshot that sees the writes.
@@ -88,7 +106,9 @@ begin
         from unnest(positions, collections, keys, previous, contexts, states, documents, timestamps, outcomes)
             as w (position, collection, key, previous, context, state, document, timestamp, outcome)
         where w.outcome = 0;
-        perform atoll.depend(seen_origins, seen_numbers);
+        if cardinality(seen_origins) > 0 then
+            perform atoll.depend(seen_origins, seen_numbers);
+        end if;
     end if;
     commit;
     select p.* into captured, pending, origins, completed, begun from atoll.progress() p;

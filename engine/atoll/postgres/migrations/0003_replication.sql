@@ -65,7 +65,8 @@ end $$;
 -- of this origin and of others. In the order of the origins, so that two joins never wait for each other in a circle;
 -- and only what moves, so that they do not wait at all where one of them has nothing to move.
 create function atoll.advance(from_origin text, completes bigint, begun_origins text[], begun_numbers bigint[])
-returns void language sql as $$
+returns void language plpgsql as $$
+begin
     insert into atoll.applied (origin, completed, begun)
     select b.origin, case when b.origin = from_origin then completes else 0 end, b.number
     from unnest(begun_origins, begun_numbers) as b (origin, number)
@@ -73,32 +74,40 @@ returns void language sql as $$
     where a.origin is null or a.begun < b.number or (b.origin = from_origin and a.completed < completes)
     order by b.origin
     on conflict (origin) do update
-    set completed = greatest(applied.completed, excluded.completed), begun = greatest(applied.begun, excluded.begun)
-$$;
+    set completed = greatest(applied.completed, excluded.completed), begun = greatest(applied.begun, excluded.begun);
+end $$;
 
 -- Rows of one record in one chunk: a chain of whole states, each made on the one before, collapses to its last state on
 -- its first previous context. What is no chain is marked, to be joined one by one.
 create function atoll.collapse_staged() returns void language plpgsql as $$
+declare
+    loose tid[];
+    gone tid[];
+    kept tid[];
+    firsts bytea[];
 begin
     if not exists (select from staged group by position, collection, key having count(*) > 1) then
         return;
     end if;
-    insert into chain (tid, whole, first, is_last)
-    select tid, bool_and(linked) over w, first, is_last
+    select array_agg(place) filter (where not whole), array_agg(place) filter (where whole and not is_last),
+        array_agg(place) filter (where whole and is_last), array_agg(first) filter (where whole and is_last)
+    into loose, gone, kept, firsts
     from (
-        select position, collection, key, ctid as tid,
-            complete and coalesce(previous_context = lag(context) over o, true) as linked,
-            first_value(previous_context) over o as first,
-            lead(key) over o is null as is_last,
-            count(*) over (partition by position, collection, key) as changes
-        from staged window o as (partition by position, collection, key order by ctid)
-    ) s
-    where changes > 1
-    window w as (partition by position, collection, key);
-    update staged set single = false from chain where staged.ctid = chain.tid and not chain.whole;
-    delete from staged using chain where staged.ctid = chain.tid and chain.whole and not chain.is_last;
-    update staged set previous_context = chain.first from chain
-    where staged.ctid = chain.tid and chain.whole and chain.is_last;
+        select place, bool_and(linked) over (partition by position, collection, key) as whole, first, is_last
+        from (
+            select position, collection, key, ctid as place,
+                complete and coalesce(previous_context = lag(context) over o, true) as linked,
+                first_value(previous_context) over o as first,
+                lead(key) over o is null as is_last,
+                count(*) over (partition by position, collection, key) as changes
+            from staged window o as (partition by position, collection, key order by ctid)
+        ) l
+        where changes > 1
+    ) w;
+    update staged set single = false where ctid = any (loose);
+    delete from staged where ctid = any (gone);
+    update staged set previous_context = k.first from unnest(kept, firsts) as k (place, first)
+    where staged.ctid = k.place;
 end $$;
 
 -- Join the staged rows as far as bytes can tell, and move the cut. Rows are inserted or locked in the order of the
@@ -162,12 +171,13 @@ end $$;
 -- Write back what the merge code made of rows that join_staged left locked.
 create function atoll.write_merged(
     positions bytea[], collections text[], keys text[], contexts bytea[], states bytea[], documents jsonb[]
-) returns void language sql as $$
+) returns void language plpgsql as $$
+begin
     update atoll.record r set context = w.context, state = w.state, document = w.document
     from unnest(positions, collections, keys, contexts, states, documents)
         as w (position, collection, key, context, state, document)
-    where r.position = w.position and r.collection = w.collection and r.key = w.key
-$$;
+    where r.position = w.position and r.collection = w.collection and r.key = w.key;
+end $$;
 
 -- Take, renew or cut back a range; waits until no transaction that relies on the rows it replaces is in flight.
 -- Answers null, or why it was refused.
