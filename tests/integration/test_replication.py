@@ -28,8 +28,10 @@ from tests.fixtures.regions import (
 from atoll.causality.cut import Cut
 from atoll.errors import Unavailable
 from atoll.ids import RecordId, RegionName, ShardName
+from atoll.replication.backoff import Backoff
 from atoll.replication.messages import Acknowledgement, Hello
 from atoll.simulation.memory_store import MemoryShardStore, Phase
+from atoll.system_entropy import SystemEntropy
 
 BOTH = (FRANKFURT, TOKYO)
 S1 = ShardName("s1")
@@ -124,6 +126,25 @@ async def test_drill_drops_streams_both_ways_and_healing_brings_them_back() -> N
         frankfurt.drill.set([])
         await converged(regions.values(), records=1)
         assert await visits_of(frankfurt.stores[frankfurt.shard_of(record)], record) == 3
+
+
+async def test_peer_that_dials_again_is_dialled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(topology_of(BOTH)) as (_, regions):
+        frankfurt, tokyo = regions[FRANKFURT], regions[TOKYO]
+        record = record_id(1, "global")
+        await frankfurt.increment(record)
+        await converged(regions.values(), records=1)
+        frankfurt.drill.set([TOKYO])
+        await eventually(lambda: "drill" in frankfurt.replication.peer_statuses()[0].problem, "Frankfurt waits")
+        monkeypatch.setattr(Backoff, "ceiling_seconds", 3600.0)
+        monkeypatch.setattr(SystemEntropy, "uniform", lambda self, low, high: high)
+        dials = tokyo.sample("atoll_link_dials_total", region=FRANKFURT)
+        await eventually(
+            lambda: tokyo.sample("atoll_link_dials_total", region=FRANKFURT) > dials, "Tokyo dials in vain"
+        )
+        await frankfurt.increment(record)
+        frankfurt.drill.set([])
+        await converged(regions.values(), records=1)
 
 
 # -- residency ----------------------------------------------------------------------------------------------------

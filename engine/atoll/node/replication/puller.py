@@ -27,7 +27,7 @@ from atoll.limits import ACKNOWLEDGE_INTERVAL_SECONDS, LINK_SILENCE_SECONDS, REF
 from atoll.node.progress import RegionProgress
 from atoll.node.replication.intake import Intake
 from atoll.node.replication.site import Site
-from atoll.node.waiting import Bell, first_to_end
+from atoll.node.waiting import Bell, either, first_to_end
 from atoll.ports import PullStream, Transport
 from atoll.replication.backoff import Backoff
 from atoll.replication.frames import Assembler
@@ -62,6 +62,7 @@ class Puller:
         self._refusal = ""
         self._refusal_told_until = float("-inf")
         self._heard = Bell()
+        self._woken = Bell()
         self._heard_at = 0.0
         self._up = site.metrics.link_up.labels(peer)
         self._dials = site.metrics.link_dials.labels(peer)
@@ -86,6 +87,10 @@ class Puller:
             refused=tally.refused,
         )
 
+    def wake(self) -> None:
+        """The peer was heard from: if a dial is delayed, dial now."""
+        self._woken.ring()
+
     async def run(self) -> None:
         """Keep a stream open for ever."""
         try:
@@ -107,7 +112,8 @@ class Puller:
         finally:
             self._intake.forget(self.peer)
         self._broke(failure)
-        await self._site.clock.sleep(self._site.entropy.uniform(0, self._backoff.ceiling_seconds))
+        delay_seconds = self._site.entropy.uniform(0, self._backoff.ceiling_seconds)
+        await either(self._woken.wait(self._woken.ticket()), delay_seconds, self._site.clock)
         self._backoff = self._backoff.failed()
 
     async def _stream(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from atoll.errors import Overloaded, Unavailable, WrongRing
 from atoll.ids import RegionName
@@ -20,8 +20,12 @@ from atoll.replication.messages import WIRE_VERSION, Acknowledgement, Hello, Str
 class PullServer:
     """Serves pulls of all peers."""
 
-    def __init__(self, site: Site, captured: CapturedNumbers) -> None:
+    def __init__(
+        self, site: Site, captured: CapturedNumbers, on_pull: Callable[[RegionName], None] = lambda _: None
+    ) -> None:
+        """``on_pull`` is told of each peer that dials and is let in."""
         self._site = site
+        self._on_pull = on_pull
         self._captured = captured
         self._streams: Counter[RegionName] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -37,6 +41,7 @@ class PullServer:
         the protocol. Ends cleanly when the peer does. Closing the iterator leaves nothing behind.
         """
         self._check(hello)
+        self._on_pull(hello.region)
         stream = OutgoingStream(self._site, self._captured, hello, acknowledgements)
         task = asyncio.get_running_loop().create_task(stream.run(), name=f"replication to {hello.region}")
         self._streams[hello.region] += 1

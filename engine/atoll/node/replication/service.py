@@ -62,7 +62,7 @@ class Replication:
         """What the own shards have applied; for reads that wait for their session."""
         self._captured = CapturedNumbers(stores)
         self._captures = {shard: CaptureLoop(self._site, store, self._captured) for shard, store in stores.items()}
-        self._server = PullServer(self._site, self._captured)
+        self._server = PullServer(self._site, self._captured, self._heard_from)
         self._intake = Intake(self._site, self.progress, shard_map, refresh_map)
         self._pullers = [
             Puller(self._site, peer, transport, self._intake, self.progress) for peer in topology.peers(region)
@@ -108,3 +108,9 @@ class Replication:
     def blocked(self) -> Sequence[str]:
         """Which batches wait here for which missing ones, for people."""
         return [str(blocked) for blocked in self._intake.blocked()]
+
+    def _heard_from(self, peer: RegionName) -> None:
+        """A peer that can dial here can most likely be dialled: a cut that has healed heals both ways at once."""
+        for puller in self._pullers:
+            if puller.peer == peer:
+                puller.wake()
