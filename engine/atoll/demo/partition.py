@@ -17,7 +17,7 @@ from atoll.demo.traffic import Traffic, read_on
 from atoll.demo.waiting import until_all_have_seen_all
 from atoll.ids import RegionName
 
-CONTESTED_PER_ZONE = 10
+CONTESTED_PER_ZONE = 20
 WRITERS_PER_REGION = 4
 TOGETHER_SECONDS = 3.0
 CUT_SECONDS = 4.0
