@@ -109,6 +109,13 @@ FORWARD_AVOID_SECONDS: Final = 2.0
 CLIENT_OPERATIONS_WAITING_MAX: Final = 65_536
 """Calls that wait in one client before further calls get ``Overloaded``. Larger: memory, and answers come late."""
 
+CLIENT_BATCHES_EAGER: Final = 4
+"""Batches in flight up to which a remote client sends at once; beyond, what waits gathers into larger batches unless
+those in flight are slow. Smaller: the node idles between batches; larger: many small messages, each of which costs."""
+
+CLIENT_BATCH_SLOW_SECONDS: Final = 0.02
+"""A batch in flight for longer holds up nobody else: it no longer counts among the eager ones."""
+
 CLIENT_BATCHES_IN_FLIGHT_MAX: Final = 32
 """Batches that a remote client has sent and not seen answered. Smaller: an idle link; larger: a longer queue."""
 
@@ -221,6 +228,10 @@ SHARD_STATEMENT_SECONDS_MAX: Final = 30.0
 """How long a shard may take for one answer. Smaller: a stalled disk looks like an outage; larger: a connection that
 died without a word blocks its lane for as long."""
 
+SHARD_FAREWELL_SECONDS_MAX: Final = 1.0
+"""How long a connection may take to end in good order. Smaller: statements that nobody waits for run on; larger:
+closing a store waits for a dead server."""
+
 SHARD_CONNECTION_AGE_SECONDS: Final = 1_800.0
 """After this long a connection is replaced when it is next idle. Larger: a session's staging table holds back the
 server's transaction-id horizon, and statement caches only grow; smaller: needless connecting."""
@@ -237,6 +248,10 @@ SHARD_SCAN_ROWS: Final = 1_000
 
 SHARD_CONFLICT_ATTEMPTS: Final = 5
 """Repeats of a transaction that Postgres ended for a deadlock or a serialization failure, before ``Unavailable``."""
+
+MERGES_PER_TURN: Final = 64
+"""Records merged in Python before other tasks get their turn. Larger: a heal that finds both sides changed stalls the
+node; smaller: the turns cost more than the merges."""
 
 COLLECT_ROWS: Final = 10_000
 """Log rows deleted in one transaction. Larger: longer locks and WAL bursts; smaller: more flushes."""

@@ -3,6 +3,7 @@ merge code (promise I4: the cut moves in the same transaction)."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from atoll.causality.cut import Cut
 from atoll.crdt.codec import Encoded, Merged, merge_bytes
 from atoll.errors import CorruptFrame
 from atoll.ids import Origin, RecordId
-from atoll.limits import FRAME_BYTES
+from atoll.limits import FRAME_BYTES, MERGES_PER_TURN
 from atoll.ports import ApplyResult, Rows
 from atoll.postgres.cut_columns import columns_of
 from atoll.postgres.sessions import Session
@@ -77,8 +78,13 @@ async def _copy_stream(rows: bytes) -> AsyncIterator[bytes]:
 
 async def _merge(session: Session, joined: asyncpg.Record) -> int:
     """Join what bytes alone could not; returns how many records that had been here before were changed."""
-    outcomes = [(record, _fold(record)) for record in _contested(joined)]
-    changed = [(r, m) for r, m in outcomes if r.is_new or (m.context, m.state) != r.local]
+    changed: list[tuple[_Contested, Merged]] = []
+    for number, record in enumerate(_contested(joined), 1):
+        merged = _fold(record)
+        if record.is_new or (merged.context, merged.state) != record.local:
+            changed.append((record, merged))
+        if number % MERGES_PER_TURN == 0:
+            await asyncio.sleep(0)
     if changed:
         await session.row(
             _WRITE_BACK,

@@ -24,7 +24,8 @@ from pg_control_system()
 """
 """What tells a server's history from another's; fails on a standby."""
 _CHECK = f"""
-select i.incarnation, s.system_identifier = i.system_identifier and s.timeline = i.timeline as same
+select i.incarnation, s.system_identifier = i.system_identifier and s.timeline = i.timeline as same,
+    current_setting('synchronous_commit') <> 'off' and current_setting('fsync') = 'on' as durable
 from atoll.identity i, ({SERVER}) s
 """
 
@@ -42,15 +43,19 @@ async def prepare_shard(address: Address, origin: Origin, ring: str) -> int:
         await _check_server(connection, address)
         await migrate(connection, SHARD_MIGRATIONS, str(address))
         return await _identify(connection, address, origin, ring)
-    except LOST as error:
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise UnsafeShard(f"{address}: {error}; let its role create a schema in its database, and own it") from error
+    except (asyncpg.PostgresError, *LOST) as error:
         raise address.unavailable(error) from error
     finally:
         connection.terminate()
 
 
 async def check_incarnation(session: Session, address: Address, incarnation: int) -> None:
-    """A new connection must lead to the server, and to the history, that the store was opened on."""
+    """A new connection must lead to the server and the history that the store was opened on, still durable."""
     found = await session.row(_CHECK)
+    if not found["durable"]:
+        raise UnsafeShard(f"{address} no longer flushes what it acknowledges: set synchronous_commit and fsync to on")
     if not found["same"] or found["incarnation"] != incarnation:
         raise UnsafeShard(_other_history(address))
 
@@ -59,6 +64,9 @@ async def _check_server(connection: asyncpg.Connection, address: Address) -> Non
     facts = await connection.fetchrow(FACTS)
     assert facts is not None
     problems = list(dangers(dict(facts)))
+    encoding = await connection.fetchval("select current_setting('server_encoding')")
+    if encoding != "UTF8":
+        problems.append(f"its encoding is {encoding}, which cannot hold every key: create it with encoding UTF8")
     if problems:
         raise UnsafeShard(f"{address} cannot be used: {'; '.join(problems)}")
 

@@ -16,14 +16,16 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from atoll import limits
-from atoll.errors import AtollError, Unavailable
+from atoll.errors import Unavailable
 from atoll.ids import Origin
 
-# Every statement of the store finds its rows by key, driven by arrays whose size the planner cannot know. With these
-# settings it cannot choose a plan that is right for the small table of the first minute and ruinous for the large
-# one of the next, and row locks are taken in the order of the arrays.
+# Each statement of a function sees a new snapshot under read committed alone: the fence relies on it to look again
+# after it has waited, and so does the capture. Every statement of the store finds its rows by key, driven by arrays
+# whose size the planner cannot know: with the other settings it cannot choose a plan that is right for the small
+# table of the first minute and ruinous for the large one of the next, and rows are locked in the order of the arrays.
 _SETTINGS = {
     "application_name": "atoll",
+    "default_transaction_isolation": "read committed",
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
@@ -97,7 +99,8 @@ class Address:
 
     def unavailable(self, error: BaseException) -> Unavailable:
         """The error for callers: what failed, where, and why."""
-        return Unavailable(f"could not reach {self}: {self.reason(error)}")
+        verb = "reach" if isinstance(error, LOST) else "use"
+        return Unavailable(f"could not {verb} {self}: {self.reason(error)}")
 
     def reason(self, error: BaseException) -> str:
         """What ``error`` says, without the password."""
@@ -140,19 +143,20 @@ class Pool:
         self._preparation = preparation
         self._idle: list[Session] = []
         self._busy: set[Session] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
-        """Borrow a session. Failures of the shard come out as :class:`Unavailable`, others as they are."""
+        """Borrow a session. Postgres' errors come out as :class:`Unavailable`, except for :data:`CONFLICTS`."""
         async with self._free:
             session = await self._take()
             self._busy.add(session)
             try:
                 yield session
             except BaseException as error:
-                session.connection.terminate()
-                if isinstance(error, LOST) and not isinstance(error, ValueError):
+                self._discard(session, error)
+                if isinstance(error, (asyncpg.PostgresError, *LOST)) and not isinstance(error, CONFLICTS):
                     raise self._address.unavailable(error) from error
                 raise
             finally:
@@ -165,6 +169,7 @@ class Pool:
         idle, self._idle = self._idle, []
         for session in idle:
             await _farewell(session.connection)
+        await asyncio.gather(*self._leaving)
 
     def terminate(self) -> None:
         """Cut what is still busy."""
@@ -190,10 +195,19 @@ class Pool:
             await self._preparation(session)
         except BaseException as error:
             session.connection.terminate()
-            if isinstance(error, (asyncpg.PostgresError, *LOST)) and not isinstance(error, AtollError):
+            if isinstance(error, (asyncpg.PostgresError, *LOST)):
                 raise self._address.unavailable(error) from error
             raise
         return session
+
+    def _discard(self, session: Session, error: BaseException) -> None:
+        """Throw a session away. Whoever gave up waiting leaves a statement that still runs: that one is ended too."""
+        if isinstance(error, (asyncio.CancelledError, TimeoutError, GeneratorExit)):
+            leaving = asyncio.create_task(_farewell(session.connection))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+        else:
+            session.connection.terminate()
 
     def _put(self, session: Session) -> None:
         if self._closed:
@@ -203,8 +217,9 @@ class Pool:
 
 
 async def _farewell(connection: asyncpg.Connection) -> None:
+    """Cancel what runs, say goodbye, and hang up if that takes long."""
     try:
-        await connection.close(timeout=1.0)
+        await connection.close(timeout=limits.SHARD_FAREWELL_SECONDS_MAX)
     except (asyncpg.PostgresError, *LOST):
         connection.terminate()
 

@@ -168,9 +168,11 @@ class PostgresShardStore:
                     [row.timestamp for row in rows],
                     *columns_of(dependencies),
                 )
+            except CONFLICTS:
+                raise
             except (asyncpg.DataError, ValueError) as error:
                 raise InvalidValue(f"Postgres cannot hold a key or document of this write: {error}") from error
-            except LOST as error:
+            except (asyncpg.PostgresError, *LOST) as error:
                 reason = self._address.reason(error)
                 raise OutcomeUnknown(f"the connection to {self._address} broke during a write: {reason}") from error
             assert row is not None, "a call answers with one row"

@@ -78,8 +78,8 @@ async def stream_range(
 
 
 def _within(part: KeyRange) -> str:
-    low = f"position >= '\\x{part.low.hex()}'::bytea"
-    return f"({low})" if part.high is None else f"({low} and position < '\\x{part.high.hex()}'::bytea)"
+    low = f"position >= decode('{part.low.hex()}', 'hex')"
+    return f"({low})" if part.high is None else f"({low} and position < decode('{part.high.hex()}', 'hex'))"
 
 
 async def _copied(session: Session, statement: str) -> AsyncGenerator[bytes, None]:

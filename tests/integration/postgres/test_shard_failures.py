@@ -60,11 +60,11 @@ async def lock_row(dsn: str, record: RecordId) -> asyncpg.Connection:
     return stranger
 
 
-async def wait_for_blocked(connection: asyncpg.Connection, kind: str = "%") -> None:
-    """Return once somebody waits for a lock of that kind."""
+async def wait_for_blocked(connection: asyncpg.Connection, kind: str = "%", *, nobody: bool = False) -> None:
+    """Return once somebody, or nobody, waits for a lock of that kind."""
     sql = "select exists (select from pg_locks where not granted and locktype like $1)"
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await connection.fetchval(sql, kind):  # noqa: ASYNC110 - the event is in another process
+        while await connection.fetchval(sql, kind) is nobody:  # noqa: ASYNC110 - the event is in another process
             await asyncio.sleep(0.005)
 
 
@@ -167,7 +167,7 @@ async def test_cancelled_write_leaves_nothing_behind_and_the_store_works_on(
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
-    await watcher.execute("select pg_terminate_backend(pid) from pg_locks where not granted")
+        await wait_for_blocked(watcher, nobody=True)
     await stranger.close()
     await watcher.close()
     assert await visits_of(store, record_id(2)) == 0
@@ -193,10 +193,15 @@ async def test_claim_waits_for_the_writes_in_flight_on_its_range_and_fences_the_
     assert [row.epoch for row in await store.ownership()] == [2]
 
 
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
 async def test_write_that_waited_behind_a_claim_sees_what_the_claim_made(
-    store: ShardStore, server: Server, dsn: str
+    store: ShardStore, dsn: str, isolation: str
 ) -> None:
-    """A range is taken away by hand while a writer waits for its fence: the writer must look again."""
+    """A range is taken away by hand while a writer waits for its fence: the writer must look again, whatever
+    isolation the database gives by default."""
+    admin = await asyncpg.connect(dsn)
+    await admin.execute(f"alter database {dsn.rpartition('/')[2]} set default_transaction_isolation = '{isolation}'")
+    await admin.close()
     rows = await Writer(store).prepare({record_id(1): visits()})
     mover, watcher = [await asyncpg.connect(dsn) for _ in range(2)]
     await mover.execute("begin")

@@ -93,6 +93,35 @@ async def test_shard_that_would_lose_acknowledged_writes_is_refused(dsn: str, ad
     assert await admin.fetchval("select to_regnamespace('atoll')") is None, "nothing was touched"
 
 
+async def test_store_notices_when_its_shard_stops_being_durable(dsn: str, admin: asyncpg.Connection) -> None:
+    store = await open_shard_store(dsn, FRANKFURT, "ring")
+    database = await admin.fetchval("select current_database()")
+    await admin.execute(f'alter database "{database}" set synchronous_commit = off')
+    with pytest.raises(UnsafeShard, match="no longer flushes"):
+        await store.claim(Ownership(range=EVERYTHING, epoch=1))
+    await store.close()
+
+
+async def test_role_that_may_not_create_a_schema_is_told_so(dsn: str, admin: asyncpg.Connection) -> None:
+    role = f"limited_{await admin.fetchval('select pg_backend_pid()')}"
+    await admin.execute(f"create role {role} login")
+    try:
+        with pytest.raises(UnsafeShard, match="let its role create a schema"):
+            await open_shard_store(dsn.replace("postgres@", f"{role}@"), FRANKFURT, "ring")
+    finally:
+        await admin.execute(f"drop role {role}")
+
+
+async def test_database_that_cannot_hold_every_key_is_refused(dsn: str, admin: asyncpg.Connection) -> None:
+    name = f"latin_{await admin.fetchval('select pg_backend_pid()')}"
+    await admin.execute(f"create database {name} encoding 'LATIN1' template template0")
+    try:
+        with pytest.raises(UnsafeShard, match="encoding is LATIN1"):
+            await open_shard_store(dsn.rpartition("/")[0] + f"/{name}", FRANKFURT, "ring")
+    finally:
+        await admin.execute(f"drop database {name} with (force)")
+
+
 async def test_read_only_database_is_refused(dsn: str, admin: asyncpg.Connection) -> None:
     database = await admin.fetchval("select current_database()")
     await admin.execute(f'alter database "{database}" set default_transaction_read_only = on')
