@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from itertools import count
 
 import asyncpg
@@ -22,6 +23,7 @@ from atoll.postgres.shard_store import open_shard_store
 
 DEADLINE_SECONDS = 20
 _numbers = count(1)
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +54,21 @@ async def store(dsn: str) -> AsyncIterator[ShardStore]:
     await opened.close()
 
 
-async def lock_row(dsn: str, record: RecordId) -> asyncpg.Connection:
+@pytest.fixture
+async def connect(dsn: str) -> AsyncIterator[Connect]:
+    """Connections beside the store's; they are cut after the test."""
+    async with AsyncExitStack() as exits:
+
+        async def connected() -> asyncpg.Connection:
+            connection = await asyncpg.connect(dsn)
+            exits.callback(connection.terminate)
+            return connection
+
+        yield connected
+
+
+async def lock_row(stranger: asyncpg.Connection, record: RecordId) -> asyncpg.Connection:
     """A stranger's transaction that keeps a record's row locked until its connection ends."""
-    stranger = await asyncpg.connect(dsn)
     await stranger.execute("begin")
     await stranger.execute("select from atoll.record where position = $1 for update", record.position)
     return stranger
@@ -68,9 +82,7 @@ async def wait_for_blocked(connection: asyncpg.Connection, kind: str = "%", *, n
             await asyncio.sleep(0.005)
 
 
-async def test_acknowledged_writes_survive_a_kill_with_their_log_rows(
-    store: ShardStore, server: Server, dsn: str
-) -> None:
+async def test_acknowledged_writes_survive_a_kill_with_their_log_rows(store: ShardStore, server: Server) -> None:
     acknowledged: dict[RecordId, int] = {}
 
     async def keep_writing(lane: int) -> None:
@@ -100,7 +112,7 @@ async def test_acknowledged_writes_survive_a_kill_with_their_log_rows(
 
 
 async def test_store_is_unavailable_while_its_server_is_down_and_comes_back_by_itself(
-    store: ShardStore, server: Server, dsn: str
+    store: ShardStore, server: Server
 ) -> None:
     (row,) = await Writer(store).prepare({record_id(1): visits()})
     server.kill()
@@ -119,48 +131,45 @@ async def test_store_is_unavailable_while_its_server_is_down_and_comes_back_by_i
 
 
 async def test_write_that_was_sent_when_the_server_died_is_unknown_and_may_be_repeated(
-    store: ShardStore, server: Server, dsn: str
+    store: ShardStore, server: Server, connect: Connect
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits(), record_id(2): visits()})
-    stranger = await lock_row(dsn, record_id(1))
-    watcher = await asyncpg.connect(dsn)
+    stranger = await lock_row(await connect(), record_id(1))
+    watcher = await connect()
     writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
     await wait_for_blocked(watcher)
     server.kill()
     with pytest.raises(OutcomeUnknown, match="broke during a write"):
         await writing
-    for connection in (stranger, watcher):
-        connection.terminate()
     await server.start()
     assert (await store.write(rows, Cut.EMPTY)).outcomes == [Outcome.DONE, Outcome.DONE]
     assert await visits_of(store, record_id(1)) == 2
 
 
 async def test_backend_that_is_terminated_during_a_write_makes_it_unknown_not_failed(
-    store: ShardStore, server: Server, dsn: str
+    store: ShardStore, connect: Connect
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits()})
-    stranger = await lock_row(dsn, record_id(1))
+    stranger = await lock_row(await connect(), record_id(1))
     writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
-    watcher = await asyncpg.connect(dsn)
+    watcher = await connect()
     await wait_for_blocked(watcher)
     await watcher.execute("select pg_terminate_backend(pid) from pg_locks where not granted")
     with pytest.raises(OutcomeUnknown):
         await writing
     await stranger.close()
-    await watcher.close()
     assert (await store.write(rows, Cut.EMPTY)).outcomes == [Outcome.DONE]
 
 
 async def test_cancelled_write_leaves_nothing_behind_and_the_store_works_on(
-    store: ShardStore, server: Server, dsn: str
+    store: ShardStore, connect: Connect
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits(), record_id(2): visits()})
-    stranger = await lock_row(dsn, record_id(1))
-    watcher = await asyncpg.connect(dsn)
+    stranger = await lock_row(await connect(), record_id(1))
+    watcher = await connect()
     for _ in range(6):  # more than the pool has connections: each must be given back
         writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
         await wait_for_blocked(watcher)
@@ -169,18 +178,17 @@ async def test_cancelled_write_leaves_nothing_behind_and_the_store_works_on(
             await writing
         await wait_for_blocked(watcher, nobody=True)
     await stranger.close()
-    await watcher.close()
     assert await visits_of(store, record_id(2)) == 0
     assert (await store.write(rows, Cut.EMPTY)).outcomes == [Outcome.DONE, Outcome.DONE]
 
 
 async def test_claim_waits_for_the_writes_in_flight_on_its_range_and_fences_the_next(
-    store: ShardStore, server: Server, dsn: str
+    store: ShardStore, connect: Connect
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits()})
-    stranger = await lock_row(dsn, record_id(1))
-    watcher = await asyncpg.connect(dsn)
+    stranger = await lock_row(await connect(), record_id(1))
+    watcher = await connect()
     writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
     await wait_for_blocked(watcher)
     claiming = asyncio.create_task(store.claim(Ownership(range=EVERYTHING, epoch=2)))
@@ -189,21 +197,19 @@ async def test_claim_waits_for_the_writes_in_flight_on_its_range_and_fences_the_
     await stranger.close()
     assert (await writing).outcomes == [Outcome.DONE]
     await claiming
-    await watcher.close()
     assert [row.epoch for row in await store.ownership()] == [2]
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
 async def test_write_that_waited_behind_a_claim_sees_what_the_claim_made(
-    store: ShardStore, dsn: str, isolation: str
+    store: ShardStore, dsn: str, connect: Connect, isolation: str
 ) -> None:
     """A range is taken away by hand while a writer waits for its fence: the writer must look again, whatever
     isolation the database gives by default."""
-    admin = await asyncpg.connect(dsn)
+    admin = await connect()
     await admin.execute(f"alter database {dsn.rpartition('/')[2]} set default_transaction_isolation = '{isolation}'")
-    await admin.close()
     rows = await Writer(store).prepare({record_id(1): visits()})
-    mover, watcher = [await asyncpg.connect(dsn) for _ in range(2)]
+    mover, watcher = [await connect() for _ in range(2)]
     await mover.execute("begin")
     await mover.execute("select pg_advisory_xact_lock(atoll.fence_class(), id) from atoll.ownership")
     await mover.execute("delete from atoll.ownership")
@@ -211,8 +217,6 @@ async def test_write_that_waited_behind_a_claim_sees_what_the_claim_made(
     await wait_for_blocked(watcher)
     await mover.execute("commit")
     assert (await writing).outcomes == [Outcome.FENCED]
-    for connection in (mover, watcher):
-        await connection.close()
 
 
 async def test_server_that_restarts_between_calls_is_not_noticed(store: ShardStore, server: Server) -> None:
