@@ -135,7 +135,7 @@ async def test_write_that_was_sent_when_the_server_died_is_unknown_and_may_be_re
 ) -> None:
     await Writer(store).increment(record_id(1))
     rows = await Writer(store).prepare({record_id(1): visits(), record_id(2): visits()})
-    stranger = await lock_row(await connect(), record_id(1))
+    await lock_row(await connect(), record_id(1))
     watcher = await connect()
     writing = asyncio.create_task(store.write(rows, Cut.EMPTY))
     await wait_for_blocked(watcher)
