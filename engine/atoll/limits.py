@@ -127,12 +127,9 @@ FRAME_BYTES: Final = 192 * KIB
 LINK_WINDOW_BYTES: Final = 16 * MIB
 """Bytes in flight or blocked per origin shard before the sender pauses. Smaller: idle links; larger: memory."""
 
-BATCHES_PER_APPLY_MAX: Final = 64
-"""Consecutive batches applied in one transaction. Larger: longer row locks; smaller: more flushes."""
-
-CATCH_UP_BATCHES: Final = 16
-"""Batches that wait before they are released as a group. Smaller: groups, for which sessions wait, even
-without a backlog; larger: a backlog goes one flush at a time."""
+BATCHES_PER_APPLY_MAX: Final = 256
+"""Batches, of any origins, joined into a shard in one transaction. Larger: a read that waits for one of them waits
+for all; smaller: a backlog takes more flushes."""
 
 APPLY_CHUNK_BYTES: Final = 4 * MIB
 """Row bytes staged per apply transaction and shard; a larger batch is applied in several, its cut with the last."""
@@ -211,8 +208,9 @@ SHARD_WRITE_CONNECTIONS: Final = 4
 SHARD_READ_CONNECTIONS: Final = 4
 """Connections that run reads, a store. Fewer than reads in flight: reads queue before they reach Postgres."""
 
-SHARD_APPLY_CONNECTIONS: Final = 4
-"""Connections that join remote rows, a store: one per origin shard at work. Each has a staging table of its own."""
+SHARD_APPLY_CONNECTIONS: Final = 2
+"""Connections that join remote rows, a store; each has a staging table of its own. One joins at a time. Smaller: the
+next attempt waits for one that hangs to be given up; larger: idle backends."""
 
 SHARD_STREAM_CONNECTIONS: Final = 8
 """Connections that stream batches and scans, a store. Each may be held as long as its slowest reader takes; fewer:

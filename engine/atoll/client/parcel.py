@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from atoll.client.door import OnResult
 from atoll.errors import AtollError, DeadlineExceeded, OutcomeUnknown, ValueTooLarge
+from atoll.limits import BATCH_OPERATIONS_MAX, DEADLINE_SWEEP_SECONDS
 from atoll.requests import Consistency, Get, Operation, Reply, Request, Result
 
 
@@ -36,6 +37,10 @@ class Parcel:
     deadline: float
     tokens: tuple[str, ...] = ()
     """What the request presented, once it is sent."""
+    sent_at: float = 0.0
+    """When it was sent; 0.0 before."""
+    is_part: bool = False
+    """Cut from a parcel that was refused or broken: it travels by itself, or the culprit would never be found."""
 
     def request(self, now: float) -> Request:
         """The request to send now."""
@@ -46,6 +51,16 @@ class Parcel:
             deadline_seconds=max(self.deadline - now, 0.0),
         )
 
+    def may_carry(self, other: Parcel) -> bool:
+        """Whether the other's operations may travel with these: the same promise to keep, nearly the same time to
+        keep it in (the earlier deadline holds for both), and room."""
+        return (
+            not (self.is_part or other.is_part)
+            and self.consistency is other.consistency
+            and abs(other.deadline - self.deadline) <= DEADLINE_SWEEP_SECONDS
+            and len(self.items) + len(other.items) <= BATCH_OPERATIONS_MAX
+        )
+
     def halves(self) -> Sequence[Parcel]:
         """Two parcels of half the operations each."""
         assert len(self.items) > 1, "one operation cannot be split"
@@ -54,7 +69,7 @@ class Parcel:
 
     def part(self, items: Iterable[Item]) -> Parcel:
         """Some of the operations, yet to be sent."""
-        return Parcel(list(items), self.consistency, self.deadline)
+        return Parcel(list(items), self.consistency, self.deadline, is_part=True)
 
     def settle(self, result: Result) -> None:
         """One result for all."""

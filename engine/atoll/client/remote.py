@@ -17,7 +17,13 @@ from atoll.client.parcel import Item, Parcel
 from atoll.client.tokens import HeldTokens
 from atoll.errors import AtollError, InvalidValue, PeerError, Unavailable, ValueTooLarge
 from atoll.keyspace.placement import check_key
-from atoll.limits import CLIENT_BATCHES_IN_FLIGHT_MAX, DEADLINE_SWEEP_SECONDS, REPLY_GRACE_SECONDS
+from atoll.limits import (
+    CLIENT_BATCH_SLOW_SECONDS,
+    CLIENT_BATCHES_EAGER,
+    CLIENT_BATCHES_IN_FLIGHT_MAX,
+    DEADLINE_SWEEP_SECONDS,
+    REPLY_GRACE_SECONDS,
+)
 from atoll.node.waiting import Bell, cancel_and_wait, first_to_end
 from atoll.ports import Clock, Entropy
 from atoll.replication.backoff import Backoff
@@ -141,10 +147,30 @@ class RemoteDoor(Door):
         """Send what waits, while the bound on requests in flight allows. Ends when all is answered before a move."""
         while not self._moving or self._sent:
             ticket = self._bell.ticket()
-            if not self._moving and self._waiting and len(self._sent) < CLIENT_BATCHES_IN_FLIGHT_MAX:
-                await self._send_one(stream, self._waiting.popleft())
+            if not self._moving and self._waiting and self._has_room():
+                await self._send_one(stream, self._gather())
             else:
                 await self._bell.wait(ticket)
+
+    def _has_room(self) -> bool:
+        """Whether to send now. With enough batches on their way, what waits gathers into a larger one; a batch that
+        takes long (one of its sessions waits for another region, say) does not make the others wait."""
+        in_flight = len(self._sent)
+        if in_flight < CLIENT_BATCHES_EAGER or in_flight >= CLIENT_BATCHES_IN_FLIGHT_MAX:
+            return in_flight < CLIENT_BATCHES_EAGER
+        slow_before = self._clock.monotonic() - CLIENT_BATCH_SLOW_SECONDS
+        return sum(parcel.sent_at > slow_before for parcel in self._sent.values()) < CLIENT_BATCHES_EAGER
+
+    def _gather(self) -> Parcel:
+        """The next parcel, with all behind it that may travel with it."""
+        first = self._waiting.popleft()
+        if not self._waiting or not first.may_carry(self._waiting[0]):
+            return first
+        items = list(first.items)
+        gathered = Parcel(items, first.consistency, first.deadline)
+        while self._waiting and gathered.may_carry(self._waiting[0]):
+            items += self._waiting.popleft().items
+        return gathered
 
     async def _send_one(self, stream: SessionStream, parcel: Parcel) -> None:
         if parcel.consistency is Consistency.SESSION:
@@ -157,6 +183,7 @@ class RemoteDoor(Door):
         except (TypeError, ValueError) as error:
             self._blame(parcel, InvalidValue(f"this cannot be sent: {error}"))
         else:
+            parcel.sent_at = self._clock.monotonic()
             self._sent[request_id] = parcel  # from here on nobody knows whether the node has it
             try:
                 await stream.send(message)
@@ -216,6 +243,8 @@ class RemoteDoor(Door):
         while True:
             await self._clock.sleep(DEADLINE_SWEEP_SECONDS)
             now = self._clock.monotonic()
+            if self._waiting:
+                self._bell.ring()  # batches in flight may have become slow
             if any(parcel.deadline <= now for parcel in self._waiting):
                 late = [parcel for parcel in self._waiting if parcel.deadline <= now]
                 self._waiting = deque(parcel for parcel in self._waiting if parcel.deadline > now)
