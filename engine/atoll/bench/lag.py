@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from atoll.bench.measure import quantile
-from atoll.bench.ring import COLLECTION, bench_ring
+from atoll.bench.ring import COLLECTIONS, bench_ring
 from atoll.bench.workload import WORKLOADS, Traffic, record_key, record_value
 from atoll.client.client import Client
 
@@ -93,7 +93,7 @@ async def _write_at_rate(plan: LagPlan, here: Client, result: LagResult) -> None
 
 
 async def _write(here: Client, key: str, number: int, due: float, result: LagResult) -> None:
-    await here.put(COLLECTION, key, record_value(key, number))
+    await here.put(COLLECTIONS[0], key, record_value(key, number))
     result.writes.append(time.perf_counter() - due)
 
 
@@ -101,7 +101,7 @@ async def _probe(plan: LagPlan, here: Client, there: Client, result: LagResult) 
     for number in range(int(plan.probes_per_second * plan.seconds)):
         pause = asyncio.create_task(asyncio.sleep(1 / plan.probes_per_second))
         key = f"probe{record_key(number)}"
-        await here.put(COLLECTION, key, {"probe": number})
+        await here.put(COLLECTIONS[0], key, {"probe": number})
         acknowledged = time.perf_counter()
         await _until_visible(there, key, acknowledged + _VISIBLE_WITHIN_SECONDS)
         result.lags.append(time.perf_counter() - acknowledged)
@@ -109,7 +109,7 @@ async def _probe(plan: LagPlan, here: Client, there: Client, result: LagResult) 
 
 
 async def _until_visible(there: Client, key: str, deadline: float) -> None:
-    while await there.get(COLLECTION, key) is None:
+    while await there.get(COLLECTIONS[0], key) is None:
         if time.perf_counter() > deadline:
             raise TimeoutError(f"{key} did not become visible within {_VISIBLE_WITHIN_SECONDS:g} s")
         await asyncio.sleep(PROBE_POLL_SECONDS)

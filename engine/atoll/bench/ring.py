@@ -11,9 +11,10 @@ from pathlib import Path
 
 from atoll.supervisor.background import start_in_background, stop
 from atoll.supervisor.directory import RingDirectory
-from atoll.supervisor.ring_state import RingState
+from atoll.server.ring_state import RingState
 
-COLLECTION = "bench"
+COLLECTIONS = ("embedded", "remote")
+"""One a side: sides that wrote the same records would pay for each other's writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +51,4 @@ async def bench_ring(regions: Sequence[str], pg_bin: Path | None = None) -> Asyn
 
 def _configuration(regions: Sequence[str]) -> str:
     parts = ['ring = "bench"'] + [f'[regions.{region}]\nshards = ["s1"]' for region in regions]
-    return "\n\n".join([*parts, f'[collections.{COLLECTION}]\nplacement = "hash"']) + "\n"
+    return "\n\n".join([*parts, *(f'[collections.{name}]\nplacement = "hash"' for name in COLLECTIONS)]) + "\n"

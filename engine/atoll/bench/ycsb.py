@@ -14,7 +14,7 @@ from typing import Any
 
 from atoll.bench.measure import Sample, Target, drive, quantile
 from atoll.bench.plain import PlainPostgres
-from atoll.bench.ring import BenchRing, bench_ring
+from atoll.bench.ring import COLLECTIONS, BenchRing, bench_ring
 from atoll.bench.through_atoll import ThroughAtoll
 from atoll.bench.workload import Traffic, Workload, record_key
 
@@ -83,7 +83,11 @@ async def _sides(ring: BenchRing, clients: int, stack: AsyncExitStack) -> list[T
     stack.push_async_callback(plain.close)
     embedded = await stack.enter_async_context(atoll.connect(str(ring.configuration), region=REGION))
     remote = await stack.enter_async_context(atoll.connect(ring.address(REGION)))
-    return [plain, ThroughAtoll("atoll embedded", embedded), ThroughAtoll("atoll gRPC", remote)]
+    return [
+        plain,
+        ThroughAtoll("atoll embedded", embedded, COLLECTIONS[0]),
+        ThroughAtoll("atoll gRPC", remote, COLLECTIONS[1]),
+    ]
 
 
 async def _compare(
