@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from atoll.server.ring_state import RingState
 from atoll.supervisor.background import start_in_background, stop
 from atoll.supervisor.directory import RingDirectory
-from atoll.server.ring_state import RingState
 
 COLLECTIONS = ("embedded", "remote")
 """One a side: sides that wrote the same records would pay for each other's writes."""
@@ -42,7 +42,7 @@ async def bench_ring(regions: Sequence[str], pg_bin: Path | None = None) -> Asyn
         configuration = Path(folder) / "atoll.toml"
         configuration.write_text(_configuration(regions))
         directory = RingDirectory(Path(folder) / ".atoll")
-        state = await asyncio.to_thread(start_in_background, configuration, directory, pg_bin=pg_bin)
+        state = await asyncio.to_thread(start_in_background, configuration, directory, pg_bin=pg_bin, tied=True)
         try:
             yield BenchRing(configuration, state)
         finally:

@@ -59,7 +59,7 @@ def run_demo(
     )
     try:
         starting = time.monotonic()
-        state = _start(configuration, directory, pg_bin, teller)
+        state = _start(configuration, directory, pg_bin, teller, tied=not keep)
         figures.start_seconds = time.monotonic() - starting
         asyncio.run(_story(configuration, directory, state, world, figures, teller))
         if not keep:
@@ -110,7 +110,9 @@ def _prepare(folder: Path, world: World) -> Configuration:
     return load(file)
 
 
-def _start(configuration: Configuration, directory: RingDirectory, pg_bin: Path | None, teller: Teller) -> RingState:
+def _start(
+    configuration: Configuration, directory: RingDirectory, pg_bin: Path | None, teller: Teller, *, tied: bool
+) -> RingState:
     with teller.progress() as progress:
         task = progress.add_task("starting Postgres and nodes", total=None)
 
@@ -118,7 +120,7 @@ def _start(configuration: Configuration, directory: RingDirectory, pg_bin: Path 
             parts = state.parts()
             progress.update(task, total=len(parts), completed=sum(p.state is PartState.READY for p in parts))
 
-        return start_in_background(configuration.file, directory, pg_bin=pg_bin, on_change=show)
+        return start_in_background(configuration.file, directory, pg_bin=pg_bin, on_change=show, tied=tied)
 
 
 def _leave_nothing(directory: RingDirectory, file: Path, made: Sequence[Path]) -> None:

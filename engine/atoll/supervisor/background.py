@@ -29,15 +29,16 @@ def start_in_background(
     *,
     pg_bin: Path | None = None,
     on_change: Callable[[RingState], None] = lambda _: None,
+    tied: bool = False,
 ) -> RingState:
-    """Start a supervisor that outlives this process; returns the running ring's state.
+    """Start a supervisor that outlives this process, unless it is ``tied`` to it; returns the running ring's state.
 
     Raises what kept the ring from starting; then nothing runs. An interrupt while waiting stops what has begun.
     """
     check_stopped(directory)
     sweep(directory)
     directory.create()
-    process = _spawn(configuration, directory, pg_bin)
+    process = _spawn(configuration, directory, pg_bin, tied)
     try:
         return _until_running(process, directory, on_change)
     except BaseException:
@@ -47,10 +48,12 @@ def start_in_background(
         raise
 
 
-def _spawn(configuration: Path, directory: RingDirectory, pg_bin: Path | None) -> subprocess.Popen[bytes]:
+def _spawn(configuration: Path, directory: RingDirectory, pg_bin: Path | None, tied: bool) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "atoll.supervisor", "--config", str(configuration)]
     if pg_bin is not None:
         command += ["--pg-bin", str(pg_bin)]
+    if tied:
+        command += ["--tied-to", str(os.getpid())]
     with open_log(directory.supervisor_log) as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
