@@ -25,6 +25,8 @@ class ShardStatus:
     captured: int = 0
     ranges: int = 0
     server_version: str = ""
+    records_merged: int = 0
+    """Remote records that had changed on both sides and met the merge rules, since the node started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,7 @@ class PeerStatus:
     lag_p99_seconds: float = 0.0
     """From a batch's newest write to its being applied here, over the last batches."""
     records_applied: int = 0
-    records_merged: int = 0
-    """Of those applied, how many had changed on both sides."""
+    """Records in the peer's batches that the whole region has applied since the node started."""
     refused: int = 0
     """Rows and frames refused since the node started."""
 

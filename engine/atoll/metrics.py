@@ -45,7 +45,10 @@ class Metrics:
         self.captured_batch = self._gauge("captured_batch", "Number of the last captured batch.", ["shard"])
         self.applied_batch = self._gauge("applied_batch", "Last batch applied in full, by origin.", origin)
         self.applied_records = self._counter(
-            "applied_records", "Remote rows joined, by what it took.", [*origin, "how"]
+            "applied_records", "Records in batches that all own shards have applied, by origin.", origin
+        )
+        self.joined_records = self._counter(
+            "joined_records", "Remote records joined by an own shard, by what it took.", ["shard", "how"]
         )
         self.apply_seconds = self._histogram("apply_seconds", "Time of one apply transaction.", ["shard"], _SECONDS)
         self.lag_seconds = self._histogram("replication_lag_seconds", "Write to visible here.", ["region"], _SECONDS)

@@ -260,15 +260,15 @@ class ShardStore(Protocol):
         """
         ...
 
-    async def apply(self, origin: Origin, begins: Cut, completes: int, rows: Rows) -> ApplyResult:
-        """Join remote rows into this shard and move its cut, in one durable transaction (promise I4).
+    async def apply(self, begins: Cut, completes: Cut, rows: Rows) -> ApplyResult:
+        """Join remote rows into this shard and move its cuts, in one durable transaction (promise I4).
 
-        The rows belong to batches of ``origin``; all its batches up to ``completes`` are complete with this chunk.
-        ``begins`` (which covers ``completes``) is joined into the shard's ``begun`` cut: it names every batch that is
-        released together with these rows, of this origin and of others, so that whoever reads the rows depends on
-        all of them (see :mod:`atoll.replication.inbox` on batches that depend on each other). Idempotent; older
-        chunks change nothing. The caller has checked the causal gate and residency. If any row is fenced nothing is
-        applied and both cuts stay.
+        The rows belong to batches of any origins, several of one record in the order of the batches. ``begins`` names
+        these batches and ``completes`` those of them that are complete with this chunk; ``begins`` covers
+        ``completes``. Both are joined into the shard's cuts, entry by entry, which never go back; without rows only
+        the cuts move. Idempotent; older chunks change nothing. The caller keeps the causal order
+        (:mod:`atoll.replication.inbox`) and has checked residency. If any row is fenced nothing is applied and both
+        cuts stay.
         """
         ...
 

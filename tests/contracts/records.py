@@ -114,10 +114,10 @@ async def pull(source: ShardStore, target: ShardStore, *, one_by_one: bool = Tru
     payloads = [await collected(source.batch_rows(batch.number, (EVERYTHING,))) for batch in batches]
     if one_by_one:
         for batch, payload in zip(batches, payloads, strict=True):
-            await target.apply(origin, Cut({origin: batch.number}), batch.number, payload)
+            await target.apply(Cut({origin: batch.number}), Cut({origin: batch.number}), payload)
     elif batches:
         last = batches[-1].number
-        await target.apply(origin, Cut({origin: last}), last, Rows(b"".join(payloads)))
+        await target.apply(Cut({origin: last}), Cut({origin: last}), Rows(b"".join(payloads)))
 
 
 async def contents(store: ShardStore) -> dict[RecordId, tuple[bytes, bytes]]:

@@ -51,17 +51,19 @@ async def test_new_rows_are_inserted_and_rows_on_the_local_context_overwrite(
 ) -> None:
     writer = Writer(remote)
     await writer.increment(record_id(1), record_id(2))
-    assert await store.apply(TOKYO, Cut({TOKYO: 1}), 1, await captured(remote)) == result(inserted=2)
+    assert await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), await captured(remote)) == result(inserted=2)
     await writer.increment(record_id(2), record_id(3))
-    assert await store.apply(TOKYO, Cut({TOKYO: 2}), 2, await captured(remote)) == result(inserted=1, overwritten=1)
+    assert await store.apply(Cut({TOKYO: 2}), Cut({TOKYO: 2}), await captured(remote)) == result(
+        inserted=1, overwritten=1
+    )
     assert await contents(store) == await contents(remote)
 
 
 async def test_applying_again_changes_nothing(store: ShardStore, remote: ShardStore) -> None:
     await Writer(remote).increment(record_id(1), record_id(2))
     rows = await captured(remote)
-    await store.apply(TOKYO, Cut({TOKYO: 1}), 1, rows)
-    assert await store.apply(TOKYO, Cut({TOKYO: 1}), 1, rows) == result(unchanged=2)
+    await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), rows)
+    assert await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), rows) == result(unchanged=2)
     assert await contents(store) == await contents(remote)
 
 
@@ -71,8 +73,8 @@ async def test_older_chunk_after_a_newer_one_changes_nothing(store: ShardStore, 
     old = await captured(remote)
     await writer.increment(record_id(1))
     new = await captured(remote)
-    await store.apply(TOKYO, Cut({TOKYO: 2}), 2, new)
-    assert await store.apply(TOKYO, Cut({TOKYO: 1}), 1, old) == result(unchanged=1)
+    await store.apply(Cut({TOKYO: 2}), Cut({TOKYO: 2}), new)
+    assert await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), old) == result(unchanged=1)
     assert (await store.progress()).applied == Cut({TOKYO: 2})
     assert await contents(store) == await contents(remote)
 
@@ -80,25 +82,27 @@ async def test_older_chunk_after_a_newer_one_changes_nothing(store: ShardStore, 
 async def test_rows_changed_on_both_sides_are_merged(store: ShardStore, remote: ShardStore) -> None:
     await Writer(remote).increment(record_id(1), amount=5)
     await Writer(store).increment(record_id(1), amount=7)
-    assert await store.apply(TOKYO, Cut({TOKYO: 1}), 1, await captured(remote)) == result(merged=1)
+    assert await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), await captured(remote)) == result(merged=1)
     assert await visits_of(store, record_id(1)) == 12
 
 
 async def test_row_that_was_written_again_here_keeps_both(store: ShardStore, remote: ShardStore) -> None:
     await Writer(remote).increment(record_id(1))
-    await store.apply(TOKYO, Cut({TOKYO: 1}), 1, await captured(remote))
+    await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), await captured(remote))
     await Writer(store).increment(record_id(1), amount=10)
     await Writer(remote).increment(record_id(1), amount=100)
-    assert await store.apply(TOKYO, Cut({TOKYO: 2}), 2, await captured(remote)) == result(merged=1)
+    assert await store.apply(Cut({TOKYO: 2}), Cut({TOKYO: 2}), await captured(remote)) == result(merged=1)
     assert await visits_of(store, record_id(1)) == 111
 
 
 async def test_delete_overwrites_and_a_concurrent_update_survives_it(store: ShardStore, remote: ShardStore) -> None:
     await Writer(remote).increment(record_id(1), record_id(2))
-    await store.apply(TOKYO, Cut({TOKYO: 1}), 1, await captured(remote))
+    await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), await captured(remote))
     await Writer(remote).delete(record_id(1), record_id(2))
     await Writer(store).increment(record_id(2), amount=3)
-    assert await store.apply(TOKYO, Cut({TOKYO: 2}), 2, await captured(remote)) == result(overwritten=1, merged=1)
+    assert await store.apply(Cut({TOKYO: 2}), Cut({TOKYO: 2}), await captured(remote)) == result(
+        overwritten=1, merged=1
+    )
     assert await value_of(store, record_id(1)) is None
     assert await visits_of(store, record_id(2)) == 3
     assert (await store.statistics()).tombstones == 1
@@ -110,8 +114,8 @@ async def test_many_batches_in_one_chunk_collapse_where_they_chain(store: ShardS
     for _ in range(4):
         await writer.increment(record_id(1), record_id(2))
         rows.append(await captured(remote))
-    await store.apply(TOKYO, Cut({TOKYO: 1}), 1, rows[0])
-    assert await store.apply(TOKYO, Cut({TOKYO: 4}), 4, Rows(b"".join(rows[1:]))) == result(overwritten=2)
+    await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), rows[0])
+    assert await store.apply(Cut({TOKYO: 4}), Cut({TOKYO: 4}), Rows(b"".join(rows[1:]))) == result(overwritten=2)
     assert await contents(store) == await contents(remote)
 
 
@@ -123,7 +127,7 @@ async def test_new_record_changed_several_times_in_one_chunk_is_inserted_once(
     for _ in range(3):
         await writer.increment(record_id(1))
         rows.append(await captured(remote))
-    assert await store.apply(TOKYO, Cut({TOKYO: 3}), 3, Rows(b"".join(rows))) == result(inserted=1)
+    assert await store.apply(Cut({TOKYO: 3}), Cut({TOKYO: 3}), Rows(b"".join(rows))) == result(inserted=1)
     assert await contents(store) == await contents(remote)
 
 
@@ -140,9 +144,9 @@ async def test_chunk_with_repeated_and_shuffled_rows_joins_to_the_same(
     await Writer(store).increment(record_id(1), amount=50)
     chaos = [*tuples, *chooser.choices(tuples, k=4)]
     chooser.shuffle(chaos)
-    await store.apply(TOKYO, Cut({TOKYO: 6}), 6, Rows(b"".join(chaos)))
+    await store.apply(Cut({TOKYO: 6}), Cut({TOKYO: 6}), Rows(b"".join(chaos)))
     assert [await visits_of(store, record_id(number)) for number in range(3)] == [2, 52, 2]
-    assert await store.apply(TOKYO, Cut({TOKYO: 6}), 6, Rows(b"".join(tuples))) == result(unchanged=3)
+    assert await store.apply(Cut({TOKYO: 6}), Cut({TOKYO: 6}), Rows(b"".join(tuples))) == result(unchanged=3)
 
 
 async def test_new_record_repeated_out_of_order_in_one_chunk_counts_as_inserted(
@@ -153,7 +157,7 @@ async def test_new_record_repeated_out_of_order_in_one_chunk_counts_as_inserted(
     first = await captured(remote)
     await writer.increment(record_id(1))
     second = await captured(remote)
-    assert await store.apply(TOKYO, Cut({TOKYO: 2}), 2, Rows(second + first)) == result(inserted=1)
+    assert await store.apply(Cut({TOKYO: 2}), Cut({TOKYO: 2}), Rows(second + first)) == result(inserted=1)
     assert await contents(store) == await contents(remote)
 
 
@@ -162,10 +166,12 @@ async def test_delta_is_joined_and_its_document_made_here(store: ShardStore, rem
     await captured(remote)
     rows = [row._replace(complete=False, document=None) for row in await rows_of(remote, 1)]
     await Writer(store).increment(record_id(1), amount=4)
-    assert await store.apply(TOKYO, Cut({TOKYO: 1}), 1, Rows(encode_rows(rows))) == result(inserted=1, merged=1)
+    assert await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), Rows(encode_rows(rows))) == result(
+        inserted=1, merged=1
+    )
     assert [await visits_of(store, record_id(number)) for number in (1, 2)] == [5, 1]
     assert (await store.statistics()).records == 2
-    assert await store.apply(TOKYO, Cut({TOKYO: 1}), 1, Rows(encode_rows(rows))) == result(unchanged=2)
+    assert await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), Rows(encode_rows(rows))) == result(unchanged=2)
 
 
 async def test_row_on_a_context_that_is_missing_here_is_inserted(store: ShardStore, remote: ShardStore) -> None:
@@ -173,16 +179,16 @@ async def test_row_on_a_context_that_is_missing_here_is_inserted(store: ShardSto
     await writer.increment(record_id(1))
     await captured(remote)
     await writer.increment(record_id(1))
-    assert await store.apply(TOKYO, Cut({TOKYO: 2}), 2, await captured(remote)) == result(inserted=1)
+    assert await store.apply(Cut({TOKYO: 2}), Cut({TOKYO: 2}), await captured(remote)) == result(inserted=1)
     assert await contents(store) == await contents(remote)
     await writer.increment(record_id(1))
-    assert await store.apply(TOKYO, Cut({TOKYO: 3}), 3, await captured(remote)) == result(overwritten=1)
+    assert await store.apply(Cut({TOKYO: 3}), Cut({TOKYO: 3}), await captured(remote)) == result(overwritten=1)
     assert await contents(store) == await contents(remote)
 
 
 async def test_applied_rows_are_not_captured_again(store: ShardStore, remote: ShardStore) -> None:
     await Writer(remote).increment(record_id(1))
-    await store.apply(TOKYO, Cut({TOKYO: 1}), 1, await captured(remote))
+    await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), await captured(remote))
     assert await store.capture() is None
     assert not (await store.progress()).pending
 
@@ -191,19 +197,19 @@ async def test_applied_rows_are_not_captured_again(store: ShardStore, remote: Sh
 
 
 async def test_cut_moves_with_and_without_rows_and_never_back(store: ShardStore) -> None:
-    await store.apply(TOKYO, Cut({TOKYO: 3}), 2, Rows(b""))
+    await store.apply(Cut({TOKYO: 3}), Cut({TOKYO: 2}), Rows(b""))
     progress = await store.progress()
     assert (progress.applied, progress.begun) == (Cut({TOKYO: 2}), Cut({TOKYO: 3}))
-    await store.apply(TOKYO, Cut({TOKYO: 2}), 1, Rows(b""))
+    await store.apply(Cut({TOKYO: 2}), Cut({TOKYO: 1}), Rows(b""))
     assert await store.progress() == progress
-    await store.apply(TOKYO, Cut({TOKYO: 3}), 3, Rows(b""))
+    await store.apply(Cut({TOKYO: 3}), Cut({TOKYO: 3}), Rows(b""))
     assert (await store.progress()).covered() == Cut({TOKYO: 3})
 
 
 async def test_batches_released_together_are_begun_together(store: ShardStore, remote: ShardStore) -> None:
-    await store.apply(OREGON, Cut({OREGON: 2}), 2, Rows(b""))
+    await store.apply(Cut({OREGON: 2}), Cut({OREGON: 2}), Rows(b""))
     await Writer(remote).increment(record_id(1))
-    await store.apply(TOKYO, Cut({TOKYO: 1, OREGON: 5}), 1, await captured(remote))
+    await store.apply(Cut({TOKYO: 1, OREGON: 5}), Cut({TOKYO: 1}), await captured(remote))
     progress = (await store.read([record_id(1)])).progress
     assert (progress.applied, progress.begun) == (Cut({TOKYO: 1, OREGON: 2}), Cut({TOKYO: 1, OREGON: 5}))
 
@@ -212,7 +218,7 @@ async def test_begun_but_incomplete_batch_shows_in_what_a_reader_has_seen(
     store: ShardStore, remote: ShardStore
 ) -> None:
     await Writer(remote).increment(record_id(1))
-    await store.apply(TOKYO, Cut({TOKYO: 1}), 0, await captured(remote))
+    await store.apply(Cut({TOKYO: 1}), Cut.EMPTY, await captured(remote))
     progress = (await store.read([record_id(1)])).progress
     assert progress.covered() == Cut.EMPTY
     assert progress.seen() == Cut({TOKYO: 1})
@@ -225,7 +231,7 @@ async def test_concurrent_applies_of_one_origin_keep_the_greatest_cut(store: Sha
         await writer.increment(record_id(0), record_id(number))
         chunks.append(await captured(remote))
     await asyncio.gather(
-        *(store.apply(TOKYO, Cut({TOKYO: n}), n, rows) for n, rows in enumerate(reversed(chunks), 1))
+        *(store.apply(Cut({TOKYO: n}), Cut({TOKYO: n}), rows) for n, rows in enumerate(reversed(chunks), 1))
     )
     assert (await store.progress()).applied == Cut({TOKYO: 6})
     assert await contents(store) == await contents(remote)
@@ -238,7 +244,7 @@ async def test_chunk_with_a_row_that_is_not_owned_is_refused_whole(open_store: O
     store = await open_store(claims=False)
     await store.claim(Ownership(range=KeyRange(record_id(5).position, None), epoch=1))
     await Writer(remote).increment(*(record_id(number) for number in (3, 4, 5, 6)))
-    answer = await store.apply(TOKYO, Cut({TOKYO: 1}), 1, await captured(remote))
+    answer = await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), await captured(remote))
     assert sorted(answer.fenced) == [record_id(3), record_id(4)]
     assert await contents(store) == {}
     assert (await store.progress()).begun == Cut.EMPTY
@@ -259,10 +265,10 @@ async def test_damaged_rows_are_refused_whole(store: ShardStore, remote: ShardSt
     await Writer(remote).increment(record_id(1), record_id(2))
     rows = await captured(remote)
     with pytest.raises(CorruptFrame):
-        await store.apply(TOKYO, Cut({TOKYO: 1}), 1, damage(rows))
+        await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), damage(rows))
     assert await contents(store) == {}
     assert (await store.progress()).begun == Cut.EMPTY
-    assert await store.apply(TOKYO, Cut({TOKYO: 1}), 1, rows) == result(inserted=2)
+    assert await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), rows) == result(inserted=2)
 
 
 async def test_state_that_does_not_decode_is_refused_when_it_must_be_merged(
@@ -274,7 +280,9 @@ async def test_state_that_does_not_decode_is_refused_when_it_must_be_merged(
     await Writer(store).increment(bad.id)
     before = await contents(store)
     with pytest.raises(CorruptFrame):
-        await store.apply(TOKYO, Cut({TOKYO: 1}), 1, Rows(encode_rows([good, bad._replace(state=b"\x01junk")])))
+        await store.apply(
+            Cut({TOKYO: 1}), Cut({TOKYO: 1}), Rows(encode_rows([good, bad._replace(state=b"\x01junk")]))
+        )
     assert await contents(store) == before
     assert (await store.progress()).begun == Cut.EMPTY
 
@@ -311,5 +319,5 @@ async def test_rows_of_many_sizes_arrive_unharmed(store: ShardStore, remote: Sha
         Row(record_id(number), b"", b"context", bytes(size), None, True)
         for number, size in enumerate((0, 1, 2_000, 9_000, 70_000, 400_000))
     ]
-    await store.apply(TOKYO, Cut({TOKYO: 1}), 1, Rows(encode_rows(rows)))
+    await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), Rows(encode_rows(rows)))
     assert await contents(store) == {row.id: (row.context, row.state) for row in rows}

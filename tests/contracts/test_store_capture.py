@@ -194,7 +194,7 @@ async def test_batch_depends_on_what_was_applied_before_it(open_store: OpenStore
 
 
 async def test_batch_depends_on_what_was_applied_in_part(store: ShardStore) -> None:
-    await store.apply(TOKYO, Cut({TOKYO: 5}), 3, Rows(b""))
+    await store.apply(Cut({TOKYO: 5}), Cut({TOKYO: 3}), Rows(b""))
     await Writer(store).increment(record_id(1))
     batch = await store.capture()
     assert batch is not None
@@ -202,7 +202,7 @@ async def test_batch_depends_on_what_was_applied_in_part(store: ShardStore) -> N
 
 
 async def test_batch_depends_on_what_the_sessions_of_its_writes_had_seen(store: ShardStore) -> None:
-    await store.apply(TOKYO, Cut({TOKYO: 9}), 9, Rows(b""))
+    await store.apply(Cut({TOKYO: 9}), Cut({TOKYO: 9}), Rows(b""))
     seen = [Cut({OREGON: 4, TOKYO: 7}), Cut({OREGON: 2, TOKYO: 12, FRANKFURT: 40})]
     for number, cut in enumerate(seen):
         await Writer(store, dependencies=cut).increment(record_id(number))

@@ -131,8 +131,8 @@ class World:
             rows += [row._replace(complete=row.id not in ids) for row in decode_rows(payload)]
         rows = [*reversed(rows), *rows[::2]]
         rows = [row if row.complete else row._replace(document=None) for row in rows]
-        begins = Cut({TOKYO: 1}).join(seen)
-        await self.twins.apply(TOKYO, begins, 0, Rows(encode_rows(rows)))
+        completes = Cut({OREGON: seen.at(OREGON)})
+        await self.twins.apply(Cut({TOKYO: 1}).join(seen), completes, Rows(encode_rows(rows)))
 
     async def capture(self, _ids: list[RecordId], _seen: Cut) -> None:
         await self.twins.capture()

@@ -111,7 +111,7 @@ async def test_member_that_never_acknowledged_holds_everything(store: ShardStore
 
 
 async def test_collection_leaves_records_and_cuts_alone(store: ShardStore) -> None:
-    await store.apply(TOKYO, Cut({TOKYO: 4}), 4, Rows(b""))
+    await store.apply(Cut({TOKYO: 4}), Cut({TOKYO: 4}), Rows(b""))
     await write_batches(store, 3)
     before = await contents(store)
     await capture_all(store)
@@ -175,11 +175,11 @@ async def test_scan_is_bounded_by_range_and_collection(store: ShardStore) -> Non
 
 async def test_scan_shows_one_snapshot_in_chunks(store: ShardStore) -> None:
     rows = [Row(record_id(number), b"", b"context", b"state", None, True) for number in range(SHARD_SCAN_ROWS + 5)]
-    await store.apply(TOKYO, Cut({TOKYO: 1}), 1, Rows(encode_rows(rows)))
+    await store.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), Rows(encode_rows(rows)))
     scan = store.scan(EVERYTHING)
     first = await anext(scan)
     more = [row._replace(id=record_id(row_number)) for row_number, row in enumerate(rows, 10_000)]
-    await store.apply(TOKYO, Cut({TOKYO: 2}), 2, Rows(encode_rows(more)))
+    await store.apply(Cut({TOKYO: 2}), Cut({TOKYO: 2}), Rows(encode_rows(more)))
     rest = [each async for chunk in scan for each, _ in chunk]
     assert len(first) == SHARD_SCAN_ROWS
     assert rest == [record_id(number) for number in range(SHARD_SCAN_ROWS, SHARD_SCAN_ROWS + 5)]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+
 import pytest
 from tests.contracts.records import contents, record_id, visits_of
+from tests.fixtures.network import Network
 from tests.fixtures.regions import (
     ALL,
     FRANKFURT,
@@ -20,7 +25,9 @@ from tests.fixtures.regions import (
 )
 
 from atoll.causality.cut import Cut
-from atoll.ids import Origin, RecordId, ShardName
+from atoll.errors import Unavailable
+from atoll.ids import Origin, RecordId, RegionName, ShardName
+from atoll.simulation.memory_store import MemoryShardStore, Phase
 
 S1, S2 = ShardName("s1"), ShardName("s2")
 CAUSE, EFFECT, OTHER = (record_id(number << 56, "global") for number in (1, 40, 80))
@@ -85,17 +92,78 @@ async def test_blocked_shard_does_not_stop_its_sibling_and_its_window_bounds_wha
         assert tokyo.replication.blocked()[0].endswith("waits for frankfurt/s2:1000000")
 
 
-async def test_batches_of_two_shards_that_depend_on_each_other_arrive_together() -> None:
-    """Nothing in the engine makes such batches while its barrier stands; the receiver would not be stuck by them."""
-    async with running(topology_of((FRANKFURT, TOKYO))) as (_, regions):
-        frankfurt, tokyo = regions[FRANKFURT], regions[TOKYO]
-        one, two = on_shards(frankfurt, S1), on_shards(frankfurt, S2)
-        captured = {shard: (await store.progress()).captured for shard, store in frankfurt.stores.items()}
-        await frankfurt.increment(one, seen=Cut({Origin(FRANKFURT, S2): captured[S2] + 2}))
-        await frankfurt.increment(two, seen=Cut({Origin(FRANKFURT, S1): captured[S1] + 2}))
-        await eventually_async(lambda: visits_are(tokyo, one, 1), "one is there")
-        await eventually_async(lambda: visits_are(tokyo, two, 1), "the other is there")
-        await converged(regions.values(), records=2)
+async def test_shard_that_does_not_answer_does_not_stop_the_other() -> None:
+    topology, network = topology_of((FRANKFURT, TOKYO)), Network()
+    down = True
+
+    async def fail_applies(method: str, _phase: Phase) -> None:
+        await asyncio.sleep(0)
+        if method == "apply" and down:
+            raise Unavailable("the shard is down")
+
+    source = region_on(topology, FRANKFURT, await memory_stores(topology, FRANKFURT), network.transport(FRANKFURT))
+    stores = await memory_stores(topology, TOKYO)
+    stores[S2] = MemoryShardStore(Origin(TOKYO, S2), shard=stores[S2].shard, disturbance=fail_applies)
+    target = region_on(topology, TOKYO, stores, network.transport(TOKYO))
+    network.servers = {FRANKFURT: source.replication.serve_pull, TOKYO: target.replication.serve_pull}
+    up, lost = on_shards(source, S1), on_shards(source, S2)
+    try:
+        for region in (source, target):
+            await region.replication.start()
+        for number in range(1, 6):
+            seen = (await source.stores[S1].progress()).seen()
+            await source.increment(lost, seen=Cut({Origin(FRANKFURT, S1): seen.at(Origin(FRANKFURT, S1)) - 1}))
+            await source.increment(up)
+            await eventually_async(partial(visits_are, target, up, number), "the other shard goes on")
+        assert not await has(target, lost)
+        assert target.replication.progress.region() == Cut.EMPTY
+        assert "shard s2: the shard is down" in target.replication.peer_statuses()[0].problem
+        down = False
+        await converged([source, target], records=2)
+        await eventually(
+            lambda: target.replication.peer_statuses()[0].batches_behind == 0, "the region's cut follows"
+        )
+        assert target.replication.peer_statuses()[0].records_applied >= 2
+    finally:
+        await source.replication.stop()
+        await target.replication.stop()
+
+
+async def test_chain_across_regions_is_caught_up_in_few_transactions() -> None:
+    """Each batch depends on the one before, of the other region; Tokyo was away while they were made."""
+    topology, network = topology_of(), Network()
+    applies, all_sent = 0, asyncio.Event()
+
+    async def count(method: str, phase: Phase) -> None:
+        nonlocal applies
+        await asyncio.sleep(0)
+        if method == "apply" and phase is Phase.BEFORE:
+            applies += 1
+            await all_sent.wait()
+
+    regions = {
+        name: region_on(topology, name, await memory_stores(topology, name), network.transport(name))
+        for name in (FRANKFURT, OREGON)
+    }
+    tokyo = region_on(topology, TOKYO, await memory_stores(topology, TOKYO, count), network.transport(TOKYO))
+    everybody = [*regions.values(), tokyo]
+    network.servers = {region.name: region.replication.serve_pull for region in everybody}
+    hops = 40
+    try:
+        for region in regions.values():
+            await region.replication.start()
+        for hop in range(1, hops + 1):
+            await regions[FRANKFURT if hop % 2 else OREGON].increment(CAUSE)
+            for region in regions.values():
+                await eventually_async(partial(visits_are, region, CAUSE, hop), "the hop arrives")
+        await tokyo.replication.start()
+        await eventually_async(partial(sent_all, regions.values(), TOKYO), "everything has come to Tokyo")
+        all_sent.set()
+        await converged(everybody, records=1)
+        assert applies <= 4, "each of two shards: what came first, and then all the rest"
+    finally:
+        for region in everybody:
+            await region.replication.stop()
 
 
 async def test_cut_of_a_region_is_the_least_of_its_shards() -> None:
@@ -161,6 +229,16 @@ async def test_fresh_region_takes_everything_from_the_first_batch_on() -> None:
             await converged([regions[FRANKFURT], fresh], records=3)
         finally:
             await fresh.replication.stop()
+
+
+async def sent_all(regions: Iterable[RunningRegion], to: RegionName) -> bool:
+    """Whether all captured batches are on the way to a region that has confirmed none of them."""
+    for region in regions:
+        for shard, store in region.stores.items():
+            sent = region.sample("atoll_unacknowledged_batches", region=to, shard=shard)
+            if sent != (await store.progress()).captured:
+                return False
+    return True
 
 
 async def visits_are(region: RunningRegion, record: RecordId, expected: int) -> bool:

@@ -31,7 +31,7 @@ def status_view(overview: Overview) -> Iterator[RenderableType]:
 
 
 def _shards(overview: Overview) -> Table:
-    table = plain_table("region", "shard", ">records", ">tombstones", ">change log", ">ranges")
+    table = plain_table("region", "shard", ">records", ">tombstones", ">change log", ">ranges", ">merged")
     for region, status in overview.regions().items():
         if status is None:
             table.add_row(region, "[red]no answer[/]")
@@ -40,14 +40,15 @@ def _shards(overview: Overview) -> Table:
             name = region if index == 0 else ""
             if shard.answering:
                 log = f"{shard.log_rows:,} ({bytes_text(shard.log_bytes)})"
-                table.add_row(name, shard.name, f"{shard.records:,}", f"{shard.tombstones:,}", log, str(shard.ranges))
+                figures = (f"{shard.records:,}", f"{shard.tombstones:,}", log, str(shard.ranges))
+                table.add_row(name, shard.name, *figures, f"{shard.records_merged:,}")
             else:
                 table.add_row(name, shard.name, "[red]no answer[/]", "", "", str(shard.ranges))
     return table
 
 
 def _replication(overview: Overview) -> Table:
-    table = plain_table("region", "receives from", "link", ">behind", ">lag p50", ">lag p99", ">merged")
+    table = plain_table("region", "receives from", "link", ">behind", ">lag p50", ">lag p99")
     for view in overview.nodes:
         if view.status is None:
             continue
@@ -62,6 +63,5 @@ def _replication(overview: Overview) -> Table:
                 f"{peer.batches_behind:,}",
                 seconds_text(peer.lag_p50_seconds),
                 seconds_text(peer.lag_p99_seconds),
-                f"{peer.records_merged:,}",
             )
     return table

@@ -34,7 +34,7 @@ class Figures:
     converge_seconds: float = 0.0
     """From the end of the cut to the moment at which every region had seen every write."""
     records_merged: int = 0
-    """Rows that had changed on both sides and met the merge rules, over all regions."""
+    """Rows that had changed on both sides and met the merge rules, over all shards of all regions."""
     merges: list[dict[str, Any]] = field(default_factory=list)
     """The fields that the story follows: merged, expected, and the rule."""
     visits_acknowledged: int = 0

@@ -51,7 +51,7 @@ async def write_together(stage: Stage) -> None:
     )
     rows = [[coloured(region), f"{count:,}"] for region, count in figures.contested_writes.items()]
     teller.table(["region", ">writes acknowledged"], rows)
-    teller.say(f"{figures.records_merged:,} times a region found a record changed on both sides, and merged it.")
+    teller.say(f"{figures.records_merged:,} times a shard found a record changed on both sides, and merged it.")
 
 
 async def cut_off(stage: Stage) -> None:
@@ -155,7 +155,7 @@ async def _traffic(stage: Stage, cities: Sequence[City], seconds: float, seed: i
 async def _merged(stage: Stage) -> int:
     """Rows that had changed on both sides, over all regions and since the start."""
     statuses = await asyncio.gather(*(stage.access.status(region) for region in REGIONS))
-    return sum(peer.records_merged for status in statuses for peer in status.peers)
+    return sum(shard.records_merged for status in statuses for shard in status.shards)
 
 
 async def _lag(stage: Stage) -> dict[str, dict[str, dict[str, float]]]:

@@ -35,6 +35,7 @@ class NodeControl:
         stores: Mapping[ShardName, ShardStore],
         shard_map: Callable[[], ShardMap],
         peers: Callable[[], Sequence[PeerStatus]],
+        merged: Callable[[ShardName], int],
         cut: Callable[[], Cut],
         drill: Drill,
     ) -> None:
@@ -44,6 +45,7 @@ class NodeControl:
         self._stores = stores
         self._shard_map = shard_map
         self._peers = peers
+        self._merged = merged
         self._cut = cut
         self._drill = drill
 
@@ -83,6 +85,7 @@ class NodeControl:
             log_bytes=found.log_bytes,
             captured=found.captured,
             ranges=ranges,
+            records_merged=self._merged(name),
         )
 
     async def digest(self, zone: ZoneName) -> AsyncIterator[Sequence[RowDigest]]:

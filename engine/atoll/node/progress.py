@@ -47,10 +47,6 @@ class RegionProgress:
         while all(self._region.at(origin) <= told.at(origin) for origin in origins):
             await self._bell.wait(self._bell.ticket())
 
-    def advance(self, shard: ShardName, origin: Origin, number: int) -> None:
-        """``shard`` has completed the batches of ``origin`` up to ``number``."""
-        self.learn(shard, self._cuts[shard].advanced(origin, number))
-
     def learn(self, shard: ShardName, cut: Cut) -> None:
         """``shard`` covers at least ``cut``; older news changes nothing."""
         known = self._cuts[shard]

@@ -29,6 +29,12 @@ def columns_of(cut: Cut) -> tuple[list[str], list[int]]:
     return [str(origin) for origin, _ in entries], [number for _, number in entries]
 
 
+def columns_of_both(begun: Cut, completed: Cut) -> tuple[list[str], list[int], list[int]]:
+    """Three parallel arrays, in the order of the origins of ``begun``, which covers ``completed``; absent ones are 0."""
+    origins, numbers = columns_of(begun)
+    return origins, numbers, [completed.at(origin) for origin in sorted(begun)]
+
+
 class ProgressReader:
     """Turns progress columns into values; cuts that did not change since the last answer are not made anew."""
 

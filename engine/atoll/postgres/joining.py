@@ -12,10 +12,10 @@ import asyncpg
 from atoll.causality.cut import Cut
 from atoll.crdt.codec import Encoded, Merged, merge_bytes
 from atoll.errors import CorruptFrame
-from atoll.ids import Origin, RecordId
+from atoll.ids import RecordId
 from atoll.limits import FRAME_BYTES, MERGES_PER_TURN
 from atoll.ports import ApplyResult, Rows
-from atoll.postgres.cut_columns import columns_of
+from atoll.postgres.cut_columns import columns_of_both
 from atoll.postgres.sessions import Session
 from atoll.replication import rows as wire
 
@@ -26,8 +26,8 @@ create temporary table if not exists staged (
     complete boolean not null, single boolean not null default true
 ) on commit delete rows
 """
-_ADVANCE = "select atoll.advance($1, $2, $3, $4)"
-_JOIN = "select * from atoll.join_staged($1, $2, $3, $4)"
+_ADVANCE = "select atoll.advance($1, $2, $3)"
+_JOIN = "select * from atoll.join_staged($1, $2, $3)"
 _WRITE_BACK = "select atoll.write_merged($1, $2, $3, $4, $5, $6)"
 
 
@@ -36,10 +36,10 @@ async def prepare_staging(session: Session) -> None:
     await session.connection.execute(_STAGING)
 
 
-async def join_rows(session: Session, origin: Origin, begins: Cut, completes: int, rows: Rows) -> ApplyResult:
+async def join_rows(session: Session, begins: Cut, completes: Cut, rows: Rows) -> ApplyResult:
     """One attempt at :meth:`~atoll.ports.ShardStore.apply`; raises asyncpg's errors, :class:`CorruptFrame` for rows
     that Postgres refuses to read."""
-    cuts = (str(origin), completes, *columns_of(begins))
+    cuts = columns_of_both(begins, completes)
     if not rows:
         await session.row(_ADVANCE, *cuts)
         return ApplyResult(inserted=0, overwritten=0, merged=0, unchanged=0)

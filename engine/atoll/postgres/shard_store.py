@@ -194,12 +194,12 @@ class PostgresShardStore:
     def batch_rows(self, number: int, allowed: Sequence[KeyRange]) -> AsyncIterator[bytes]:
         return stream_batch(self._streams, str(self._address), number, allowed)
 
-    async def apply(self, origin: Origin, begins: Cut, completes: int, rows: Rows) -> ApplyResult:
-        assert completes <= begins.at(origin), f"batch {completes} cannot be complete before it has begun: {begins}"
+    async def apply(self, begins: Cut, completes: Cut, rows: Rows) -> ApplyResult:
+        assert begins.covers(completes), f"{completes} cannot be complete before it has begun: {begins}"
 
         async def attempt() -> ApplyResult:
             async with self._applies.session() as session:
-                return await join_rows(session, origin, begins, completes, rows)
+                return await join_rows(session, begins, completes, rows)
 
         return await self._retrying(attempt)
 

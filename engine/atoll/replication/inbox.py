@@ -1,35 +1,35 @@
-"""The causal gate: received batches wait here until what they depend on is here too (promise I4).
+"""The causal gate: received batches are put into one order in which every effect follows its causes (promise I4).
 
-Per origin, batches are held in the order of their numbers. :meth:`Inbox.release` lets go what may be joined. There
-are two ways:
+Per origin, batches arrive in the order of their numbers. :meth:`Inbox.release` lets a batch go as soon as everything
+it depends on was let go before; what it returns, call after call, is one topological order of all origins' batches.
+Every own shard joins all batches in this order, each at its own pace. That suffices:
 
-*Alone.* The batch's dependencies are covered by the region's cut: complete on every shard of the region. Entries of
-the own region are always satisfied; entries of the batch's own origin are implied by the order.
+- *Within a shard* nothing becomes visible before what it depends on, because the shard joins causes first, or in the
+  same transaction.
+- *Across shards* a session that reads a row takes along the ``begun`` cut of the shard it read, which names every
+  batch up to the one that the row came in, those without rows for this shard included. On any other shard it waits
+  until these are complete (promise I9).
 
-*Together.* Batches are intervals of a shard's history, and intervals of two shards can depend on each other: a
-session that writes to shard 1, shard 2 and shard 1 again leaves a batch of each that depends on the other. The
-greatest closed set of held batches (each member's dependencies are covered by what was released before and by the
-set itself) is released as one group. Whoever applies a member records the whole group as begun in the same
-transaction, so that a session that reads one of them waits on every other shard until all are complete there.
+Entries of the own region are always satisfied: the own shards hold what they wrote. Entries of the batch's own
+origin are implied by the order of its numbers. Dependencies form no circle, because they exist before the write that
+has them commits (:mod:`atoll.node.barrier`), so every batch goes once its causes have arrived.
 
-A chain of batches that depend on each other in turn would go alone, each after the flush of the one before: slower
-than writers make them. So once more than ``CATCH_UP_BATCHES`` wait and nothing is under way, they go together too, at
-most one transaction's worth of each origin at a time; sessions wait for that long and no longer.
+Each dependency is looked at a bounded number of times: a batch that waits does so for one missing batch, and is
+looked at again when that one goes. What is held is bounded by the senders' windows.
 
-Akkoorath et al., *Cure* (ICDCS 2016). What is held is bounded by the senders' windows.
+Akkoorath et al., *Cure* (ICDCS 2016); Kahn, *Topological sorting of large networks* (CACM 5, 1962).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from atoll.causality.cut import Cut
 from atoll.errors import CorruptFrame
 from atoll.ids import Origin, RegionName
-from atoll.limits import BATCHES_PER_APPLY_MAX, CATCH_UP_BATCHES
 from atoll.replication.parcel import Parcel
 
 
@@ -39,14 +39,6 @@ class Arrival(Enum):
     HELD = auto()
     DUPLICATE = auto()
     """Held, released or applied before: acknowledge again what is applied."""
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """A batch that may be joined now. ``begins`` covers it and whatever else a reader of its rows must wait for."""
-
-    batch: Parcel
-    begins: Cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,73 +56,90 @@ class Blocked:
 @dataclass(frozen=True, slots=True)
 class _Held:
     batch: Parcel
-    needs: Cut
-    """Dependencies without the own region and the origin itself."""
+    needs: list[tuple[Origin, int]]
+    """Dependencies without the own region and the origin itself; those found satisfied are taken away."""
 
 
 class Inbox:
-    """Invariants: held numbers of an origin are consecutive and begin after ``released``; ``released`` covers
-    ``applied``; everything released depends only on what is applied or released."""
+    """Invariants: held numbers of an origin are consecutive and begin after what was released; what was released
+    covers ``applied``, and contains all that it depends on."""
 
     def __init__(self, region: RegionName, applied: Cut = Cut.EMPTY) -> None:
         self._region = region
         self._applied = applied
-        self._released = applied
+        self._released: dict[Origin, int] = dict(applied)
         self._held: dict[Origin, deque[_Held]] = {}
         self._held_bytes: dict[Origin, int] = {}
+        self._stirred: set[Origin] = set()
+        """Origins whose next batch is to be looked at."""
+        self._waits: dict[Origin, tuple[Origin, int]] = {}
+        """Of each other origin with batches, a dependency of its next batch that was not released."""
+        self.checks = 0
+        """Looks at a dependency, ever: a measure of the work done."""
 
     @property
     def applied(self) -> Cut:
         """The region's cut, as last heard."""
         return self._applied
 
-    @property
-    def released(self) -> Cut:
-        """The last batch of each origin that was let go or is known to be applied."""
-        return self._released
+    def released(self, origin: Origin) -> int:
+        """The last batch of ``origin`` that was let go or is known to be applied."""
+        return self._released.get(origin, 0)
 
     def arrive(self, batch: Parcel) -> Arrival:
         """Offer a batch. Raises :class:`CorruptFrame` if an earlier batch of its origin is missing."""
-        queue = self._held.setdefault(batch.origin, deque())
-        last = queue[-1].batch.number if queue else self._released.at(batch.origin)
+        origin = batch.origin
+        queue = self._held.setdefault(origin, deque())
+        last = queue[-1].batch.number if queue else self.released(origin)
         if batch.number <= last:
             return Arrival.DUPLICATE
         if batch.number != last + 1:
-            raise CorruptFrame(f"{batch.origin} sent batch {batch.number} where {last + 1} follows")
-        needs = batch.dependencies.without_region(self._region).items()
-        queue.append(_Held(batch, Cut((o, number) for o, number in needs if o != batch.origin)))
-        self._held_bytes[batch.origin] = self._held_bytes.get(batch.origin, 0) + batch.size_bytes
+            raise CorruptFrame(f"{origin} sent batch {batch.number} where {last + 1} follows")
+        needs = [(o, n) for o, n in batch.dependencies.items() if o.region != self._region and o != origin]
+        queue.append(_Held(batch, needs))
+        self._held_bytes[origin] = self._held_bytes.get(origin, 0) + batch.size_bytes
+        if len(queue) == 1:
+            self._stirred.add(origin)
         return Arrival.HELD
 
     def advance(self, applied: Cut) -> None:
-        """The region's cut has moved; held batches that it covers are dropped."""
+        """The region's cut has moved, perhaps by another node; held batches that it covers are dropped."""
         self._applied = self._applied.join(applied)
-        self._released = self._released.join(applied)
-        for origin, queue in self._held.items():
-            while queue and queue[0].batch.number <= self._released.at(origin):
-                self._take(origin)
+        for origin, number in self._applied.items():
+            if number > self.released(origin):
+                self._released[origin] = number
+                self._drop_released(origin)
+                self._stir_those_behind(origin)
 
     def forget(self, region: RegionName) -> None:
         """The stream from ``region`` is gone: what it sent and was not released will be sent again."""
         for origin in [origin for origin in self._held if origin.region == region]:
             del self._held[origin]
             self._held_bytes.pop(origin, None)
+            self._waits.pop(origin, None)
+            self._stirred.discard(origin)
 
-    def restart(self, region: RegionName) -> None:
-        """Take everything from ``region`` above the cut anew, also what was released."""
-        self.forget(region)
-        self._released = self._released.without_region(region).join(self._applied)
+    def restart(self) -> None:
+        """Begin the order anew at the region's cut: what is above it, released or not, will be sent again."""
+        self._released = dict(self._applied)
+        for held in (self._held, self._held_bytes, self._waits, self._stirred):
+            held.clear()
 
-    def release(self) -> Sequence[Release]:
-        """Let go all that may be joined, in an order that respects each origin's numbers."""
-        return self._catch_up() or [*self._release_alone(), *self._release_together()]
+    def release(self) -> Sequence[Parcel]:
+        """Let go, in order, all whose causes have gone."""
+        order: list[Parcel] = []
+        while self._stirred:
+            for origin in sorted(self._stirred):
+                self._stirred.discard(origin)
+                order += self._release_from(origin)
+        return order
 
     def blocked(self) -> Sequence[Blocked]:
         """What the next batch of each origin waits for, in order of origin."""
         return [
             Blocked(origin, queue[0].batch.number, missing)
             for origin, queue in sorted(self._held.items())
-            if queue and (missing := self._applied.missing(queue[0].needs))
+            if queue and (missing := Cut((o, n) for o, n in queue[0].needs if self.released(o) < n))
         ]
 
     def held(self, origin: Origin) -> tuple[int, int]:
@@ -139,93 +148,55 @@ class Inbox:
 
     def check_invariants(self) -> None:
         """Assert what the class promises about its state."""
-        assert self._released.covers(self._applied), "what is applied was released"
+        assert Cut(self._released).covers(self._applied), "what is applied was released"
         for origin, queue in self._held.items():
-            first = self._released.at(origin) + 1
+            first = self.released(origin) + 1
             assert [held.batch.number for held in queue] == list(range(first, first + len(queue))), "dense"
             assert self._held_bytes.get(origin, 0) == sum(held.batch.size_bytes for held in queue), "accounted"
-
-    # -- the ways out ---------------------------------------------------------------------------------------------
-
-    def _catch_up(self) -> list[Release]:
-        """When much waits and all that was released is applied: the greatest closed set within one transaction of
-        each origin. Empty otherwise, and when the smallest set that is closed is larger than that."""
-        if sum(map(len, self._held.values())) <= CATCH_UP_BATCHES or not self._applied.covers(self._released):
-            return []
-        return self._let_go_together(
-            self._closed_within(
-                {
-                    origin: min(queue[-1].batch.number, self._released.at(origin) + BATCHES_PER_APPLY_MAX)
-                    for origin, queue in self._held.items()
-                    if queue
-                }
-            )
-        )
-
-    def _release_alone(self) -> list[Release]:
-        out: list[Release] = []
-        for origin, queue in sorted(self._held.items()):
-            while queue and self._applied.covers(queue[0].needs):
-                batch = self._let_go(origin)
-                out.append(Release(batch, Cut({origin: batch.number})))
-        return out
-
-    def _release_together(self) -> list[Release]:
-        """Origins whose next batch will go alone once others are complete take no part: they need no company."""
-        soon = self._reachable()
-        return self._let_go_together(
-            self._closed_within(
-                {
-                    origin: queue[-1].batch.number
-                    for origin, queue in self._held.items()
-                    if queue and queue[0].batch.number > soon.at(origin)
-                }
-            )
-        )
-
-    def _let_go_together(self, tops: Cut) -> list[Release]:
-        begins = self._applied.missing(self._released.join(tops))
-        return [
-            Release(self._let_go(origin), begins)
-            for origin, top in sorted(tops.items())
-            for _ in range(self._released.at(origin), top)
-        ]
-
-    def _closed_within(self, tops: Mapping[Origin, int]) -> Cut:
-        """The greatest closed set below ``tops``, as the last member's number per origin; empty if there is none."""
-        while True:
-            assumed = self._released.join(Cut(tops))
-            shrunk = {origin: self._prefix(origin, top, assumed) for origin, top in tops.items()}
-            if shrunk == tops:
-                return Cut((origin, top) for origin, top in tops.items() if top > self._released.at(origin))
-            tops = shrunk
-
-    def _reachable(self) -> Cut:
-        """What will be applied one batch after the other, without any group: the least fixed point."""
-        reach = self._released
-        while True:
-            before = reach
-            for origin, queue in self._held.items():
-                if queue:
-                    reach = reach.advanced(origin, self._prefix(origin, queue[-1].batch.number, reach))
-            if reach == before:
-                return reach
-
-    def _prefix(self, origin: Origin, top: int, assumed: Cut) -> int:
-        """The last number up to ``top`` such that all held batches up to it depend only on ``assumed``."""
-        last = self._released.at(origin)
-        for held in self._held[origin]:
-            if held.batch.number > top or not assumed.covers(held.needs):
-                break
-            last = held.batch.number
-        return last
+            if queue and origin not in self._stirred:
+                needed, number = self._waits[origin]
+                assert self.released(needed) < number, f"{origin} waits for what has gone"
 
     # -- small parts ----------------------------------------------------------------------------------------------
 
-    def _let_go(self, origin: Origin) -> Parcel:
-        batch = self._take(origin)
-        self._released = self._released.advanced(origin, batch.number)
-        return batch
+    def _release_from(self, origin: Origin) -> list[Parcel]:
+        """Let batches of one origin go until one has to wait."""
+        queue, gone = self._held[origin], []
+        while queue and self._is_ready(queue[0]):
+            batch = self._take(origin)
+            self._released[origin] = batch.number
+            gone.append(batch)
+        if queue:
+            self._waits[origin] = queue[0].needs[-1]
+        if gone:
+            self._stir_those_behind(origin)
+        return gone
+
+    def _is_ready(self, held: _Held) -> bool:
+        while held.needs:
+            self.checks += 1
+            origin, number = held.needs[-1]
+            if self.released(origin) < number:
+                return False
+            held.needs.pop()
+        return True
+
+    def _stir_those_behind(self, origin: Origin) -> None:
+        """What waited for ``origin`` to come this far is to be looked at again."""
+        released = self.released(origin)
+        self.checks += len(self._waits)
+        for waiting in [o for o, (needed, number) in self._waits.items() if needed == origin and number <= released]:
+            del self._waits[waiting]
+            self._stirred.add(waiting)
+
+    def _drop_released(self, origin: Origin) -> None:
+        queue = self._held.get(origin, deque())
+        while queue and queue[0].batch.number <= self.released(origin):
+            self._waits.pop(origin, None)
+            self._take(origin)
+            self._stirred.add(origin)
+        if not queue:
+            self._stirred.discard(origin)
 
     def _take(self, origin: Origin) -> Parcel:
         batch = self._held[origin].popleft().batch

@@ -33,7 +33,8 @@ class Parcel:
     map_version: int
 
     def reroute(self, shard_map: ShardMap) -> None:
-        """Split anew if the map has changed since. Raises :class:`StaleRoute` as :func:`admit` does."""
+        """Split anew if the map has changed since. Raises :class:`StaleRoute`, and stays as it was, as :func:`admit`
+        does."""
         if self.map_version != shard_map.version:
             rows = b"".join(self.parts.values())
             self.parts = _split(rows, spans(rows), shard_map, f"batch {self.number} of {self.origin}")

@@ -75,6 +75,7 @@ async def assembled(
         stores=here.stores,
         shard_map=shard_map.newest,
         peers=replication.peer_statuses,
+        merged=replication.records_merged,
         cut=replication.cut,
         drill=drill,
     )

@@ -105,8 +105,8 @@ class LateShardStore:
     def batch_rows(self, number: int, allowed: Sequence[KeyRange]) -> AsyncIterator[bytes]:
         return self._opened().batch_rows(number, allowed)
 
-    async def apply(self, origin: Origin, begins: Cut, completes: int, rows: Rows) -> ApplyResult:
-        return await self._opened().apply(origin, begins, completes, rows)
+    async def apply(self, begins: Cut, completes: Cut, rows: Rows) -> ApplyResult:
+        return await self._opened().apply(begins, completes, rows)
 
     async def progress(self) -> Progress:
         return await self._opened().progress()

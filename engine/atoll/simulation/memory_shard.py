@@ -162,13 +162,13 @@ class MemoryShard:
                 raise StaleRoute(f"{self.origin} holds {wanted.range} at epoch {held.epoch} already")
         self.ownership[wanted.range.low] = wanted
 
-    def join(self, origin: Origin, begins: Cut, completes: int, rows: Sequence[Row]) -> ApplyResult:
+    def join(self, begins: Cut, completes: Cut, rows: Sequence[Row]) -> ApplyResult:
         fenced = sorted({row.id for row in rows if not self.owns(row.id.position)})
         if fenced:
             return ApplyResult(inserted=0, overwritten=0, merged=0, unchanged=0, fenced=fenced)
         joined = {record: _join(self.records.get(record), changes) for record, changes in _by_record(rows)}
         self.records.update({record: held for record, (_, held) in joined.items()})
-        self.completed = self.completed.advanced(origin, completes)
+        self.completed = self.completed.join(completes)
         self.begun = self.begun.join(begins)
         counts = Counter(how for how, _ in joined.values())
         return ApplyResult(

@@ -129,10 +129,10 @@ class MemoryShardStore:
             yield rows[start : start + FRAME_BYTES]
         await self._after("batch_rows")
 
-    async def apply(self, origin: Origin, begins: Cut, completes: int, rows: Rows) -> ApplyResult:
-        assert completes <= begins.at(origin), f"batch {completes} cannot be complete before it has begun: {begins}"
+    async def apply(self, begins: Cut, completes: Cut, rows: Rows) -> ApplyResult:
+        assert begins.covers(completes), f"{completes} cannot be complete before it has begun: {begins}"
         await self._before("apply")
-        result = self.shard.join(origin, begins, completes, list(decode_rows(rows)))
+        result = self.shard.join(begins, completes, list(decode_rows(rows)))
         await self._after("apply")
         return result
 

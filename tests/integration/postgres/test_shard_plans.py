@@ -53,7 +53,7 @@ async def use_everything(store: ShardStore) -> None:
         assert batch is not None
         await rows_of(store, batch.number)
         rows = [Row(record_id(start + n), b"c2", b"c3", b"state", None, True) for n in range(GROUP)]
-        await store.apply(TOKYO, Cut({TOKYO: start + 1}), start + 1, Rows(encode_rows(rows)))
+        await store.apply(Cut({TOKYO: start + 1}), Cut({TOKYO: start + 1}), Rows(encode_rows(rows)))
     await store.collect([])
     async for _ in store.scan(EVERYTHING):
         pass

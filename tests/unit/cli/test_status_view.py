@@ -22,7 +22,15 @@ STATUS = NodeStatus(
     node=N1,
     map_version=1,
     shards=[
-        ShardStatus(name=ShardName("s1"), answering=True, records=17_012, log_rows=900, log_bytes=120_000, ranges=8)
+        ShardStatus(
+            name=ShardName("s1"),
+            answering=True,
+            records=17_012,
+            log_rows=900,
+            log_bytes=120_000,
+            ranges=8,
+            records_merged=4_711,
+        )
     ],
     peers=[PeerStatus(region=TOKYO, connected=True, lag_p50_seconds=0.008, lag_p99_seconds=0.021)],
     cut=Cut({Origin(TOKYO, ShardName("s1")): 7}),
@@ -45,7 +53,7 @@ def printed(shown: Overview, width: int = 80) -> str:
 def test_healthy_ring_is_told_in_figures() -> None:
     text = printed(overview(STATUS))
     assert "all is well" in text
-    for figure in ("17,012", "900 (120 kB)", "8.0 ms", "21 ms"):
+    for figure in ("17,012", "900 (120 kB)", "4,711", "8.0 ms", "21 ms"):
         assert figure in text
 
 

@@ -243,6 +243,7 @@ def test_status_survives_the_wire() -> None:
                 captured=5,
                 ranges=6,
                 server_version="18.4",
+                records_merged=7,
             )
         ],
         peers=[
@@ -254,8 +255,7 @@ def test_status_survives_the_wire() -> None:
                 lag_p50_seconds=0.25,
                 lag_p99_seconds=0.5,
                 records_applied=7,
-                records_merged=8,
-                refused=9,
+                refused=8,
             )
         ],
         cut=Cut({ORIGIN: 4}),

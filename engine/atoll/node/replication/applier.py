@@ -1,48 +1,44 @@
-"""Applies one remote origin's batches to one own shard.
+"""Joins all peers' batches into one own shard, in causal order.
 
-Shards and origins go on independently of each other: one that is down or refuses something holds up nobody else.
+Shards go on independently of each other: one that is down, or refuses something, holds up nobody but itself, until
+the senders' windows are full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from atoll.causality.cut import Cut
 from atoll.errors import AtollError, StaleRoute
-from atoll.ids import Origin, ShardName
+from atoll.ids import ShardName
 from atoll.node.replication.site import Site
+from atoll.node.replication.tally import JoinTally
 from atoll.node.restarting import Trouble
 from atoll.node.waiting import Bell
-from atoll.ports import ApplyResult, Rows, ShardStore
+from atoll.ports import Rows, ShardStore
 from atoll.replication.apply_queue import ApplyQueue, ApplyStep
-from atoll.replication.inbox import Release
+from atoll.replication.parcel import Parcel
 
-OnApplied = Callable[[ShardName, ApplyStep, ApplyResult], None]
-"""Called after each durable step."""
-OnFenced = Callable[[Origin], Awaitable[None]]
-"""Called when the shard does not own some of the rows: fetches the newest map and has the origin's region begin again
-from the cut. Raises :class:`~atoll.errors.AtollError` if the map cannot be fetched."""
+OnApplied = Callable[[ShardName, Cut], None]
+"""Called after each durable step with the batches that the shard has completed."""
+OnFenced = Callable[[], Awaitable[None]]
+"""Called when the shard does not own some of the rows: fetches the newest map and has everything above the region's
+cut begin again. Raises :class:`~atoll.errors.AtollError` if the map cannot be fetched."""
 
 
 class Applier:
     """:meth:`run` is a task; :meth:`put` may be called from any other."""
 
-    def __init__(
-        self,
-        site: Site,
-        store: ShardStore,
-        origin: Origin,
-        on_applied: OnApplied,
-        on_fenced: OnFenced,
-    ) -> None:
+    def __init__(self, site: Site, store: ShardStore, on_applied: OnApplied, on_fenced: OnFenced) -> None:
         self._site = site
         self._store = store
         self.shard: ShardName = store.identity.origin.shard
-        self.origin = origin
-        self.queue = ApplyQueue(self.shard, origin, 0)
+        self.queue = ApplyQueue(self.shard)
+        self.tally = JoinTally(site.metrics, self.shard)
         self._on_applied = on_applied
         self._on_fenced = on_fenced
         self._work = Bell()
-        self._trouble = Trouble("applying batches", shard=self.shard, origin=str(origin))
+        self._trouble = Trouble("applying batches", shard=self.shard)
         self._seconds = site.metrics.apply_seconds.labels(self.shard)
 
     @property
@@ -50,9 +46,9 @@ class Applier:
         """What keeps the shard from applying, empty if nothing does."""
         return self._trouble.problem
 
-    def put(self, release: Release) -> None:
-        """Apply this batch next; batches of the origin come in order."""
-        self.queue.put(release)
+    def put(self, batch: Parcel) -> None:
+        """Join this batch after all that were put before."""
+        self.queue.put(batch)
         self._work.ring()
 
     async def run(self) -> None:
@@ -64,22 +60,23 @@ class Applier:
                 await self._work.wait(ticket)
                 continue
             try:
-                result = await self._apply(step)
+                await self._apply(step)
             except AtollError as error:
                 await self._site.clock.sleep(self._site.entropy.uniform(0, self._trouble.failed(error)))
                 continue
             self._trouble.mended()
             self.queue.done(step)
-            self._on_applied(self.shard, step, result)
+            self._on_applied(self.shard, step.completes)
 
-    async def _apply(self, step: ApplyStep) -> ApplyResult:
+    async def _apply(self, step: ApplyStep) -> None:
         started = self._site.clock.monotonic()
-        result = await self._store.apply(step.origin, step.begins, step.completes, Rows(step.rows))
+        result = await self._store.apply(step.begins, step.completes, Rows(step.rows))
         if result.fenced:
-            await self._on_fenced(self.origin)
+            if self.queue.is_current(step):
+                await self._on_fenced()
             raise StaleRoute(
-                f"shard {self.shard} does not own {len(result.fenced)} rows of {self.origin} that the map gave it; "
+                f"shard {self.shard} does not own {len(result.fenced)} rows that the map gave it; "
                 "they are routed anew"
             )
         self._seconds.observe(self._site.clock.monotonic() - started)
-        return result
+        self.tally.count(result)

@@ -1,19 +1,19 @@
 """A region's intake: everything that peers send comes through here on its way into the own shards.
 
 A batch is checked (the sender's window, residency, its timestamp) before anything is kept, split by the own shard
-map, held until its causes are here, applied by every shard, and then counts as applied: the region's cut moves, which
-opens the gate for others, and its lag is known. Nothing here waits: it is called by the pullers and the appliers.
+map, put into causal order, and joined by every shard in that order. Once all shards have it, the region's cut moves:
+that is what peers are told, and when its lag is known. Nothing here waits: the pullers and the appliers call it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import product
+from contextlib import suppress
 from typing import NamedTuple
 
-from atoll.causality.cut import Cut
-from atoll.errors import CorruptFrame, Unavailable
+from atoll.causality.cut import Cut, join_all
+from atoll.errors import CorruptFrame, StaleRoute, Unavailable
 from atoll.ids import Origin, RegionName, ShardName
 from atoll.instant import Timestamp, wall_ms
 from atoll.keyspace.shard_map import ShardMap
@@ -23,8 +23,6 @@ from atoll.node.replication.applier import Applier
 from atoll.node.replication.site import Site
 from atoll.node.replication.tally import Tally
 from atoll.node.waiting import Bell
-from atoll.ports import ApplyResult
-from atoll.replication.apply_queue import ApplyStep
 from atoll.replication.frames import ReceivedBatch
 from atoll.replication.inbox import Arrival, Blocked, Inbox
 from atoll.replication.parcel import admit
@@ -37,6 +35,7 @@ class _Underway(NamedTuple):
     number: int
     timestamp: Timestamp
     size_bytes: int
+    records: int
 
 
 class Intake:
@@ -62,11 +61,10 @@ class Intake:
         self._underway_bytes = dict.fromkeys(origins, 0)
         self.restarts = {peer: Bell() for peer in peers}
         """Rings when the stream from a peer must begin again."""
+        self._restarting: set[RegionName] = set()
+        """Peers whose stream has yet to hear of it."""
         self.tallies = {peer: Tally(site.metrics, peer) for peer in peers}
-        self.appliers = [
-            Applier(site, store, origin, self._applied, self._reroute)
-            for store, origin in product(site.stores.values(), origins)
-        ]
+        self.appliers = [Applier(site, store, self._applied, self._reroute) for store in site.stores.values()]
 
     # -- from the pullers -----------------------------------------------------------------------------------------
 
@@ -86,10 +84,13 @@ class Intake:
 
     def accept(self, batch: ReceivedBatch) -> None:
         """Take a verified batch. Raises :class:`~atoll.errors.PeerError`, and keeps nothing of it, if it may not be
-        here, was not allowed by the window, or comes from too far in the future."""
+        here, was not allowed by the window, or comes from too far in the future; :class:`StaleRoute` if its stream
+        must begin again."""
         origin = batch.origin
         if origin not in self._underway:
             raise CorruptFrame(f"{origin} is not a shard of this ring's configuration")
+        if origin.region in self._restarting:
+            raise StaleRoute("a shard refused rows that the map gave it; they come again and are routed anew")
         underway = self._underway[origin]
         is_new = not underway or batch.number > underway[-1].number
         if is_new and self._underway_bytes[origin] >= LINK_WINDOW_BYTES:
@@ -97,12 +98,13 @@ class Intake:
         parcel = admit(batch, self._hosted, self._shard_map())
         self._site.timestamps.observe(batch.timestamp)
         if self._inbox.arrive(parcel) is Arrival.HELD:
-            underway.append(_Underway(batch.number, batch.timestamp, parcel.size_bytes))
+            underway.append(_Underway(batch.number, batch.timestamp, parcel.size_bytes, parcel.records))
             self._underway_bytes[origin] += parcel.size_bytes
             self._release()
 
     def forget(self, region: RegionName) -> None:
         """The stream from ``region`` is gone: drop what it sent and was not released; it comes again."""
+        self._restarting.discard(region)
         self._inbox.forget(region)
         self._drop_underway(region)
         self._show()
@@ -113,28 +115,35 @@ class Intake:
 
     def problems(self, region: RegionName) -> Sequence[str]:
         """What keeps batches of ``region`` from being applied, for people."""
-        refusals = {f"shard {a.shard}: {a.problem}" for a in self.appliers if a.origin.region == region and a.problem}
-        return [*sorted(refusals), *(str(b) for b in self.blocked() if b.origin.region == region)]
+        awaited = any(underway for origin, underway in self._underway.items() if origin.region == region)
+        refusals = [f"shard {a.shard}: {a.problem}" for a in self.appliers if awaited and a.problem]
+        return [*refusals, *(str(blocked) for blocked in self.blocked() if blocked.origin.region == region)]
+
+    def merged(self, shard: ShardName) -> int:
+        """Remote records that met the merge rules in one own shard."""
+        return sum(applier.tally.merged for applier in self.appliers if applier.shard == shard)
 
     # -- from the appliers ----------------------------------------------------------------------------------------
 
-    def _applied(self, shard: ShardName, step: ApplyStep, result: ApplyResult) -> None:
-        self.tallies[step.origin.region].count(step.origin, result)
-        self._progress.advance(shard, step.origin, step.completes)
+    def _applied(self, shard: ShardName, completed: Cut) -> None:
+        self._progress.learn(shard, completed)
         self._advance()
 
-    async def _reroute(self, origin: Origin) -> None:
-        """A shard refused rows that the map gave it: everything above the region's cut comes again, split by a newer
-        map, and is joined again by every shard. No batch is lost by having been completed, without these rows, by
-        the shard that owns them: the region's cut cannot pass it while another shard refuses its part."""
+    async def _reroute(self) -> None:
+        """A shard refused rows that the map gave it: everything above the region's cut, of all peers, since later
+        batches of others may depend on it, comes again, is split by a newer map, and is joined again by every shard.
+        No batch is lost by having been completed, without these rows, by the shard that owns them: the region's cut
+        cannot pass it while another shard refuses its part."""
         await self._refresh_map()
-        cut = self._progress.region()
-        self._inbox.restart(origin.region)
-        self._drop_underway(origin.region)
+        self._advance()
+        self._inbox.restart()
+        again = join_all(self._progress.shard(shard) for shard in self._site.stores)
         for applier in self.appliers:
-            if applier.origin.region == origin.region:
-                applier.queue.restart(cut.at(applier.origin))
-        self.restarts[origin.region].ring()
+            applier.queue.restart(again)
+        for region, bell in self.restarts.items():
+            self._restarting.add(region)
+            self._drop_underway(region)
+            bell.ring()
 
     # -- the gate -------------------------------------------------------------------------------------------------
 
@@ -144,7 +153,7 @@ class Intake:
         if cut != self._inbox.applied:
             self._inbox.advance(cut)
             for applier in self.appliers:
-                applier.queue.caught_up(cut.at(applier.origin))
+                applier.queue.caught_up(cut)
             self._settle(cut)
             self._release()
 
@@ -155,22 +164,23 @@ class Intake:
             while underway and underway[0].number <= number:
                 batch = underway.popleft()
                 self._underway_bytes[origin] -= batch.size_bytes
+                self.tallies[origin.region].count(origin, batch.records)
                 if batch.timestamp:
                     self.tallies[origin.region].lagged((now_ms - wall_ms(batch.timestamp)) / 1000)
 
     def _drop_underway(self, region: RegionName) -> None:
         """Forget what the inbox has not released."""
         for origin, underway in self._underway.items():
-            while origin.region == region and underway and underway[-1].number > self._inbox.released.at(origin):
+            while origin.region == region and underway and underway[-1].number > self._inbox.released(origin):
                 self._underway_bytes[origin] -= underway.pop().size_bytes
 
     def _release(self) -> None:
         shard_map = self._shard_map()
-        for release in self._inbox.release():
-            release.batch.reroute(shard_map)
+        for batch in self._inbox.release():
+            with suppress(StaleRoute):  # split as it is, the shard that does not own a row refuses it
+                batch.reroute(shard_map)
             for applier in self.appliers:
-                if applier.origin == release.batch.origin:
-                    applier.put(release)
+                applier.put(batch)
         self._show()
 
     def _show(self) -> None:

@@ -83,7 +83,6 @@ class Puller:
             lag_p50_seconds=tally.lag.quantile(0.5),
             lag_p99_seconds=tally.lag.quantile(0.99),
             records_applied=tally.applied,
-            records_merged=tally.merged,
             refused=tally.refused,
         )
 

@@ -74,7 +74,7 @@ class Replication:
         for shard, capture in self._captures.items():
             self._tasks.start(f"capture of {shard}", capture.run)
         for applier in self._intake.appliers:
-            self._tasks.start(f"applying {applier.origin} to {applier.shard}", applier.run)
+            self._tasks.start(f"applying to {applier.shard}", applier.run)
         for puller in self._pullers:
             self._tasks.start(f"pulling {puller.peer}", puller.run)
         for shard, store in self._site.stores.items():
@@ -98,6 +98,10 @@ class Replication:
     def peer_statuses(self) -> Sequence[PeerStatus]:
         """How the link from each peer is, in order of name."""
         return [puller.status() for puller in self._pullers]
+
+    def records_merged(self, shard: ShardName) -> int:
+        """Remote records that had changed on both sides when ``shard`` joined them, since the start."""
+        return self._intake.merged(shard)
 
     def cut(self) -> Cut:
         """What the region has seen: every remote batch that all its shards have applied, and its own captures."""

@@ -1,26 +1,23 @@
-"""What came of the batches of one peer: for status and metrics."""
+"""What came of the batches of peers, and of the rows in them: for status and metrics, since the node started."""
 
 from __future__ import annotations
 
-from atoll.ids import Origin, RegionName
+from atoll.ids import Origin, RegionName, ShardName
 from atoll.metrics import Metrics
 from atoll.ports import ApplyResult
 from atoll.replication.lag import LagWindow
 
 
-class Tally:
-    """Counts since the node started. Rows are counted once per own shard that joined them."""
+class JoinTally:
+    """What joining remote rows took in one own shard. A transaction joins rows of many origins, so these counts are
+    by shard, not by peer."""
 
-    def __init__(self, metrics: Metrics, peer: RegionName) -> None:
-        self._metrics = metrics
-        self._peer = peer
-        self._lag = metrics.lag_seconds.labels(peer)
-        self.lag = LagWindow()
-        self.applied = 0
+    def __init__(self, metrics: Metrics, shard: ShardName) -> None:
+        self._records = metrics.joined_records
+        self._shard = shard
         self.merged = 0
-        self.refused = 0
 
-    def count(self, origin: Origin, result: ApplyResult) -> None:
+    def count(self, result: ApplyResult) -> None:
         """One apply transaction is durable."""
         for how, rows in (
             ("inserted", result.inserted),
@@ -29,9 +26,26 @@ class Tally:
             ("unchanged", result.unchanged),
         ):
             if rows:
-                self._metrics.applied_records.labels(origin.region, origin.shard, how).inc(rows)
-        self.applied += result.inserted + result.overwritten + result.merged
+                self._records.labels(self._shard, how).inc(rows)
         self.merged += result.merged
+
+
+class Tally:
+    """What came of one peer's batches."""
+
+    def __init__(self, metrics: Metrics, peer: RegionName) -> None:
+        self._metrics = metrics
+        self._peer = peer
+        self._lag = metrics.lag_seconds.labels(peer)
+        self.lag = LagWindow()
+        self.applied = 0
+        self.refused = 0
+
+    def count(self, origin: Origin, records: int) -> None:
+        """A batch of so many records is applied by the whole region."""
+        if records:
+            self._metrics.applied_records.labels(*origin).inc(records)
+        self.applied += records
 
     def lagged(self, seconds: float) -> None:
         """A batch is applied ``seconds`` after its newest write; clocks that disagree can make it look negative."""

@@ -61,18 +61,18 @@ begin
     return found_snapshot;
 end $$;
 
--- Move the cuts, never back: ``completes`` is the origin's last complete batch, the arrays are the batches begun with it,
--- of this origin and of others. In the order of the origins, so that two joins never wait for each other in a circle;
--- and only what moves, so that they do not wait at all where one of them has nothing to move.
-create function atoll.advance(from_origin text, completes bigint, begun_origins text[], begun_numbers bigint[])
+-- Move the cuts, never back: per origin the last batch that has begun and the last that is complete, 0 if none is new.
+-- In the order of the origins, so that two joins never wait for each other in a circle; and only what moves, so that
+-- they do not wait at all where one of them has nothing to move.
+create function atoll.advance(origins text[], begun_numbers bigint[], completed_numbers bigint[])
 returns void language plpgsql as $$
 begin
     insert into atoll.applied (origin, completed, begun)
-    select b.origin, case when b.origin = from_origin then completes else 0 end, b.number
-    from unnest(begun_origins, begun_numbers) as b (origin, number)
-    left join atoll.applied a on a.origin = b.origin
-    where a.origin is null or a.begun < b.number or (b.origin = from_origin and a.completed < completes)
-    order by b.origin
+    select n.origin, n.completed, n.begun
+    from unnest(origins, begun_numbers, completed_numbers) as n (origin, begun, completed)
+    left join atoll.applied a on a.origin = n.origin
+    where a.origin is null or a.begun < n.begun or a.completed < n.completed
+    order by n.origin
     on conflict (origin) do update
     set completed = greatest(applied.completed, excluded.completed), begun = greatest(applied.begun, excluded.begun);
 end $$;
@@ -115,7 +115,7 @@ end $$;
 -- equal bytes, so that is the join. What is left (both sides changed, a delta, or no chain) is returned with the local
 -- row, which stays locked, for the merge code. If a row is not owned, only the places of such rows are returned.
 create function atoll.join_staged(
-    from_origin text, completes bigint, begun_origins text[], begun_numbers bigint[],
+    origins text[], begun_numbers bigint[], completed_numbers bigint[],
     out fenced_positions bytea[], out fenced_collections text[], out fenced_keys text[],
     out records integer, out inserted integer, out overwritten integer,
     out positions bytea[], out collections text[], out keys text[], out contexts bytea[], out states bytea[],
@@ -138,7 +138,7 @@ begin
         ) f;
         return;
     end if;
-    perform atoll.advance(from_origin, completes, begun_origins, begun_numbers);
+    perform atoll.advance(origins, begun_numbers, completed_numbers);
     with joined as (
         insert into atoll.record (position, collection, key, context, state, document, guard)
         select distinct on (s.position, s.collection, s.key)

@@ -78,6 +78,7 @@ def _encode_shard(shard: ShardStatus) -> control_pb2.ShardStatus:
         captured=shard.captured,
         ranges=shard.ranges,
         server_version=shard.server_version,
+        records_merged=shard.records_merged,
     )
 
 
@@ -93,6 +94,7 @@ def _decode_shard(shard: control_pb2.ShardStatus) -> ShardStatus:
         captured=shard.captured,
         ranges=shard.ranges,
         server_version=shard.server_version,
+        records_merged=shard.records_merged,
     )
 
 
@@ -105,7 +107,6 @@ def _encode_peer(peer: PeerStatus) -> control_pb2.PeerStatus:
         lag_p50_seconds=peer.lag_p50_seconds,
         lag_p99_seconds=peer.lag_p99_seconds,
         records_applied=peer.records_applied,
-        records_merged=peer.records_merged,
         refused=peer.refused,
     )
 
@@ -119,6 +120,5 @@ def _decode_peer(peer: control_pb2.PeerStatus) -> PeerStatus:
         lag_p50_seconds=peer.lag_p50_seconds,
         lag_p99_seconds=peer.lag_p99_seconds,
         records_applied=peer.records_applied,
-        records_merged=peer.records_merged,
         refused=peer.refused,
     )

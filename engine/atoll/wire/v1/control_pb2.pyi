@@ -92,6 +92,7 @@ class ShardStatus(_message.Message):
     CAPTURED_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
     SERVER_VERSION_FIELD_NUMBER: _builtins.int
+    RECORDS_MERGED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     answering: _builtins.bool
     problem: _builtins.str
@@ -102,6 +103,8 @@ class ShardStatus(_message.Message):
     captured: _builtins.int
     ranges: _builtins.int
     server_version: _builtins.str
+    records_merged: _builtins.int
+    """Remote records that had changed on both sides and met the merge rules, since the node started."""
     def __init__(
         self,
         *,
@@ -115,10 +118,11 @@ class ShardStatus(_message.Message):
         captured: _builtins.int = ...,
         ranges: _builtins.int = ...,
         server_version: _builtins.str = ...,
+        records_merged: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answering", b"answering", "captured", b"captured", "log_bytes", b"log_bytes", "log_rows", b"log_rows", "name", b"name", "problem", b"problem", "ranges", b"ranges", "records", b"records", "server_version", b"server_version", "tombstones", b"tombstones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answering", b"answering", "captured", b"captured", "log_bytes", b"log_bytes", "log_rows", b"log_rows", "name", b"name", "problem", b"problem", "ranges", b"ranges", "records", b"records", "records_merged", b"records_merged", "server_version", b"server_version", "tombstones", b"tombstones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -135,7 +139,6 @@ class PeerStatus(_message.Message):
     LAG_P50_SECONDS_FIELD_NUMBER: _builtins.int
     LAG_P99_SECONDS_FIELD_NUMBER: _builtins.int
     RECORDS_APPLIED_FIELD_NUMBER: _builtins.int
-    RECORDS_MERGED_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     region: _builtins.str
     connected: _builtins.bool
@@ -146,7 +149,7 @@ class PeerStatus(_message.Message):
     """Quantiles of the time from a batch's newest write to its being applied here, over recent batches."""
     lag_p99_seconds: _builtins.float
     records_applied: _builtins.int
-    records_merged: _builtins.int
+    """Records in the peer's batches that the whole region has applied since the node started."""
     refused: _builtins.int
     def __init__(
         self,
@@ -158,12 +161,11 @@ class PeerStatus(_message.Message):
         lag_p50_seconds: _builtins.float = ...,
         lag_p99_seconds: _builtins.float = ...,
         records_applied: _builtins.int = ...,
-        records_merged: _builtins.int = ...,
         refused: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches_behind", b"batches_behind", "connected", b"connected", "lag_p50_seconds", b"lag_p50_seconds", "lag_p99_seconds", b"lag_p99_seconds", "problem", b"problem", "records_applied", b"records_applied", "records_merged", b"records_merged", "refused", b"refused", "region", b"region"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches_behind", b"batches_behind", "connected", b"connected", "lag_p50_seconds", b"lag_p50_seconds", "lag_p99_seconds", b"lag_p99_seconds", "problem", b"problem", "records_applied", b"records_applied", "refused", b"refused", "region", b"region"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
