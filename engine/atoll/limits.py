@@ -89,11 +89,11 @@ READ_QUEUE_MAX: Final = 32_768
 """Reads waiting for one shard before callers get ``Overloaded``. Larger: latency hides behind the queue."""
 
 DEADLINE_SWEEP_SECONDS: Final = 0.02
-"""How often requests in flight are compared with the clock. Smaller: wasted work; larger: deadlines are met late."""
+"""How often requests in flight are compared with the clock. Smaller: wasted work; larger: late deadlines."""
 
 SESSION_POLL_SECONDS_MIN: Final = 0.002
 SESSION_POLL_SECONDS_MAX: Final = 0.02
-"""How often a read asks again whether its session is covered. Too small: needless statements; too large: slow reads."""
+"""How often a read asks again whether its session is covered. Small: needless statements; large: slow reads."""
 
 CAPTURE_RETRY_SECONDS: Final = 0.002
 """Pause of a write that waits for a batch while another process captures. Smaller: competing captures."""
@@ -102,7 +102,7 @@ MAP_REFRESH_SECONDS_MIN: Final = 0.05
 """Least time between two reads of the shard map. Smaller: a fenced range asks the catalog once per operation."""
 
 FORWARD_AVOID_SECONDS: Final = 2.0
-"""How long a region whose last answer failed is tried after the others. Smaller: each request pays for the attempt."""
+"""How long a region whose last answer failed is tried after the others. Smaller: every request pays for it."""
 
 # -- the client ---------------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ CLIENT_OPERATIONS_WAITING_MAX: Final = 65_536
 
 CLIENT_BATCHES_EAGER: Final = 4
 """Batches in flight up to which a remote client sends at once; beyond, what waits gathers into larger batches unless
-those in flight are slow. Smaller: the node idles between batches; larger: many small messages, each of which costs."""
+those in flight are slow. Smaller: the node idles between batches; larger: many small messages, each dear."""
 
 CLIENT_BATCH_SLOW_SECONDS: Final = 0.02
 """A batch in flight for longer holds up nobody else: it no longer counts among the eager ones."""
@@ -182,7 +182,7 @@ DIAL_SECONDS_MAX: Final = 3.0
 """How long opening a stream to a peer may take. Smaller: far regions are never reached; larger: a hang hides."""
 
 REPLY_GRACE_SECONDS: Final = 1.0
-"""How much longer than the deadline a caller waits for the answer. Smaller: answers given in time are lost on the way."""
+"""How much longer than the deadline a caller waits for the answer. Smaller: answers in time are lost on the way."""
 
 STOP_GRACE_SECONDS: Final = 2.0
 """How long calls in flight may go on when a node stops. Larger: slow restarts; smaller: more unknown outcomes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -90,10 +91,8 @@ def test_tuple_with_one_changed_byte_never_raises_anything_else(row: Row, data: 
     whole = bytearray(encode_row(row))
     place = data.draw(st.integers(0, len(whole) - 1))
     whole[place] ^= data.draw(st.integers(1, 255))
-    try:
+    with suppress(CorruptFrame):
         list(decode_rows(bytes(whole)))
-    except CorruptFrame:
-        pass
 
 
 def test_tuple_is_what_postgres_writes() -> None:
