@@ -79,7 +79,7 @@ READ_BATCH_MAX: Final = 1_024
 """Records in one read statement. Larger: one slow batch delays many readers."""
 
 READ_BESIDE_MIN: Final = 16
-"""Reads that must wait before a statement starts beside one in flight. Smaller: many small statements, each as dear as
+"""Reads that must wait before a statement starts beside one in flight. Small: many small statements, each as dear as
 a large one; larger: decoding waits for the answer."""
 
 READS_IN_FLIGHT_PER_SHARD: Final = 2
