@@ -71,7 +71,7 @@ def up(
         print_json(state)
         return
     answers.print(ring_table(state))
-    answers.print("[dim]next:[/] atoll status [dim]·[/] atoll put cities Köln --country DE motto='Et hätt noch' …")
+    answers.print("[dim]next:[/] atoll status [dim]·[/] atoll put --help [dim]·[/] atoll down")
 
 
 async def _preflight(configuration: Configuration, pg_bin: Path | None) -> None:
