@@ -206,12 +206,35 @@ async def test_cut_moves_with_and_without_rows_and_never_back(store: ShardStore)
     assert (await store.progress()).covered() == Cut({TOKYO: 3})
 
 
-async def test_batches_released_together_are_begun_together(store: ShardStore, remote: ShardStore) -> None:
-    await store.apply(Cut({OREGON: 2}), Cut({OREGON: 2}), Rows(b""))
+async def test_cuts_of_several_origins_move_with_one_chunk_entry_by_entry(
+    store: ShardStore, remote: ShardStore
+) -> None:
+    await store.apply(Cut({OREGON: 6}), Cut({OREGON: 2}), Rows(b""))
     await Writer(remote).increment(record_id(1))
-    await store.apply(Cut({TOKYO: 1, OREGON: 5}), Cut({TOKYO: 1}), await captured(remote))
+    await store.apply(Cut({TOKYO: 1, OREGON: 5}), Cut({OREGON: 4}), await captured(remote))
     progress = (await store.read([record_id(1)])).progress
-    assert (progress.applied, progress.begun) == (Cut({TOKYO: 1, OREGON: 2}), Cut({TOKYO: 1, OREGON: 5}))
+    assert (progress.applied, progress.begun) == (Cut({OREGON: 4}), Cut({TOKYO: 1, OREGON: 6}))
+    await store.apply(Cut({TOKYO: 1, OREGON: 7}), Cut({TOKYO: 1, OREGON: 7}), Rows(b""))
+    assert (await store.progress()).applied == Cut({TOKYO: 1, OREGON: 7})
+
+
+async def test_rows_of_one_record_from_several_origins_join_in_one_chunk(
+    store: ShardStore, open_store: OpenStore, remote: ShardStore
+) -> None:
+    """Record 1 is changed in turn by both, each on the other's state; record 2 by both at once."""
+    other = await open_store(OREGON)
+    await Writer(remote).increment(record_id(1), record_id(2))
+    first = await captured(remote)
+    await Writer(other).increment(record_id(2), amount=10)
+    at_once = await captured(other)
+    await other.apply(Cut({TOKYO: 1}), Cut({TOKYO: 1}), first)
+    await Writer(other).increment(record_id(1), amount=100)
+    in_turn = await captured(other)
+    both = Cut({TOKYO: 1, OREGON: 2})
+    assert await store.apply(both, both, Rows(first + at_once + in_turn)) == result(inserted=2)
+    assert [await visits_of(store, record_id(number)) for number in (1, 2)] == [101, 11]
+    assert await contents(store) == await contents(other)
+    assert (await store.progress()).applied == both
 
 
 async def test_begun_but_incomplete_batch_shows_in_what_a_reader_has_seen(
