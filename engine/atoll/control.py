@@ -24,7 +24,6 @@ class ShardStatus:
     log_bytes: int = 0
     captured: int = 0
     ranges: int = 0
-    server_version: str = ""
     records_merged: int = 0
     """Remote records that had changed on both sides and met the merge rules, since the node started."""
 

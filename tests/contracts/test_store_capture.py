@@ -23,7 +23,7 @@ from tests.contracts.records import (
 
 from atoll.causality.cut import Cut
 from atoll.errors import Unavailable
-from atoll.ids import RecordId, ZoneName
+from atoll.ids import Origin, RecordId, ShardName, ZoneName
 from atoll.keyspace.key_range import KeyRange
 from atoll.keyspace.position import zone_range
 from atoll.ports import Outcome, Rows, ShardStore
@@ -179,6 +179,9 @@ async def test_rows_of_a_batch_that_is_not_there_are_an_error_not_an_empty_answe
         await collected(store.batch_rows(7, [EU]))
 
 
+SIBLING = Origin(FRANKFURT.region, ShardName("s9"))
+
+
 # -- dependencies -------------------------------------------------------------------------------------------------
 
 
@@ -203,23 +206,22 @@ async def test_batch_depends_on_what_was_applied_in_part(store: ShardStore) -> N
 
 async def test_batch_depends_on_what_the_sessions_of_its_writes_had_seen(store: ShardStore) -> None:
     await store.apply(Cut({TOKYO: 9}), Cut({TOKYO: 9}), Rows(b""))
-    seen = [Cut({OREGON: 4, TOKYO: 7}), Cut({OREGON: 2, TOKYO: 12, FRANKFURT: 40})]
+    seen = [Cut({OREGON: 4, TOKYO: 7}), Cut({OREGON: 2, TOKYO: 12, FRANKFURT: 40, SIBLING: 6})]
     for number, cut in enumerate(seen):
         await Writer(store, dependencies=cut).increment(record_id(number))
     batch, after = await store.capture(), await store.capture()
     assert batch is not None
     assert after is not None
-    assert batch.dependencies == Cut({OREGON: 4, TOKYO: 12})
-    assert after.dependencies == Cut({TOKYO: 9})
+    assert batch.dependencies == Cut({OREGON: 4, TOKYO: 12, SIBLING: 6})
+    assert after.dependencies == Cut({OREGON: 4, TOKYO: 12})
 
 
-async def test_dependencies_of_a_write_that_changed_nothing_are_forgotten(store: ShardStore) -> None:
-    rows = await Writer(store).prepare({record_id(1): visits()})
-    await Writer(store).increment(record_id(1))
-    await store.write(rows, Cut({OREGON: 4}))
-    batch = await store.capture()
-    assert batch is not None
-    assert batch.dependencies == Cut.EMPTY
+async def test_reader_of_a_write_depends_on_what_its_session_had_seen_of_other_regions(store: ShardStore) -> None:
+    await store.apply(Cut({TOKYO: 9}), Cut({TOKYO: 9}), Rows(b""))
+    await Writer(store, dependencies=Cut({OREGON: 4, TOKYO: 12})).increment(record_id(1))
+    progress = (await store.read([record_id(1)])).progress
+    assert progress.seen().covers(Cut({OREGON: 4, TOKYO: 12}))
+    assert progress.covered() == Cut({TOKYO: 9})
 
 
 # -- progress and tokens ------------------------------------------------------------------------------------------

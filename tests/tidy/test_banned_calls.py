@@ -53,7 +53,8 @@ EDGES: dict[str, tuple[set[Kind], str]] = {
     "atoll.supervisor": ({Kind.TIME}, "it waits for operating-system processes"),
     "atoll.server.parent_watch": ({Kind.TIME, Kind.THREADS}, "it watches another process"),
     "atoll.client.sync": ({Kind.THREADS}, "scripts without an event loop wait while one runs beside them"),
-    "atoll.bench": ({Kind.TIME, Kind.RANDOMNESS}, "it measures this machine"),
+    "atoll.bench": ({Kind.TIME, Kind.RANDOMNESS, Kind.THREADS}, "it measures this machine, and waits for a ring"),
+    "atoll.postgres.joining": ({Kind.TIME}, "it lets others run between merges: sleep(0) reads no clock"),
     "atoll.demo": ({Kind.TIME, Kind.RANDOMNESS}, "it is an application, and reports how long things took"),
 }
 

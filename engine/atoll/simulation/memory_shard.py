@@ -93,12 +93,14 @@ class MemoryShard:
         )
 
     def write(self, transaction: int, rows: Sequence[RowWrite], dependencies: Cut) -> Sequence[Outcome]:
-        outcomes = [self._write_row(transaction, row) for row in rows]
-        missing = self.begun.missing(dependencies)
-        foreign = Cut({origin: number for origin, number in missing.items() if origin != self.origin})
-        if foreign and Outcome.DONE in outcomes:
-            self.dependencies.append((transaction, foreign))
-        return outcomes
+        if not rows:
+            return []
+        region = self.origin.region
+        self.begun = self.begun.join(dependencies.without_region(region))
+        siblings = Cut((o, n) for o, n in dependencies.items() if o.region == region and o != self.origin)
+        if siblings:
+            self.dependencies.append((transaction, siblings))
+        return [self._write_row(transaction, row) for row in rows]
 
     def _write_row(self, transaction: int, write: RowWrite) -> Outcome:
         if not self.owns(write.id.position):

@@ -242,7 +242,6 @@ def test_status_survives_the_wire() -> None:
                 log_bytes=4,
                 captured=5,
                 ranges=6,
-                server_version="18.4",
                 records_merged=7,
             )
         ],

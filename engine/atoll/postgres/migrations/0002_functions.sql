@@ -60,17 +60,33 @@ begin
     from atoll.applied a;
 end $$;
 
--- Note what the sessions behind this transaction had seen of other shards. What this shard had begun to apply itself is
--- in every later batch's dependencies anyhow, and its own earlier batches are implied.
+-- Note what the sessions behind this transaction had seen of other shards.
+--   Of other regions: as begun here. Whoever reads what is written now depends on it too, and waits until it is complete;
+--   and what has begun is in the dependencies of every later batch. The rows are locked before any record, as joins do.
+--   Of the region's other shards: beside the changes, for the batch that carries them. Own earlier batches are implied.
 create function atoll.depend(seen_origins text[], seen_numbers bigint[]) returns void language plpgsql as $$
+declare
+    own atoll.identity;
+    seen record;
 begin
-    insert into atoll.dependency (origins, numbers)
-    select array_agg(s.origin), array_agg(s.number)
-    from unnest(seen_origins, seen_numbers) s (origin, number)
-    cross join atoll.identity i
-    left join atoll.applied a on a.origin = s.origin
-    where s.number > coalesce(a.begun, 0) and s.origin <> i.region || '/' || i.shard
-    having count(*) > 0;
+    select i.* into own from atoll.identity i;
+    select array_agg(s.origin order by s.origin) filter (where not s.is_sibling) as remote_origins,
+        array_agg(s.number order by s.origin) filter (where not s.is_sibling) as remote_numbers,
+        array_agg(s.origin) filter (where s.is_sibling) as sibling_origins,
+        array_agg(s.number) filter (where s.is_sibling) as sibling_numbers
+    into seen
+    from (
+        select origin, number, starts_with(origin, own.region || '/') as is_sibling
+        from unnest(seen_origins, seen_numbers) u (origin, number) where origin <> own.region || '/' || own.shard
+    ) s;
+    if seen.remote_origins is not null then
+        perform atoll.advance(
+            seen.remote_origins, seen.remote_numbers, array_fill(0::bigint, array[cardinality(seen.remote_origins)])
+        );
+    end if;
+    if seen.sibling_origins is not null then
+        insert into atoll.dependency (origins, numbers) values (seen.sibling_origins, seen.sibling_numbers);
+    end if;
 end $$;
 
 -- Write rows that are given in the order of the primary key, each if its context is still the previous one.
@@ -85,6 +101,9 @@ declare
     owned boolean[] := atoll.fence(positions);
     is_done boolean := false;
 begin
+    if cardinality(seen_origins) > 0 then
+        perform atoll.depend(seen_origins, seen_numbers);
+    end if;
     outcomes := array_fill(2::smallint, array[cardinality(positions)]);
     for i in 1 .. cardinality(positions) loop
         continue when not owned[i];
@@ -106,9 +125,6 @@ begin
         from unnest(positions, collections, keys, previous, contexts, states, documents, timestamps, outcomes)
             as w (position, collection, key, previous, context, state, document, timestamp, outcome)
         where w.outcome = 0;
-        if cardinality(seen_origins) > 0 then
-            perform atoll.depend(seen_origins, seen_numbers);
-        end if;
     end if;
     commit;
     select p.* into captured, pending, origins, completed, begun from atoll.progress() p;

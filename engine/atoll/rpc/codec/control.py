@@ -77,7 +77,6 @@ def _encode_shard(shard: ShardStatus) -> control_pb2.ShardStatus:
         log_bytes=shard.log_bytes,
         captured=shard.captured,
         ranges=shard.ranges,
-        server_version=shard.server_version,
         records_merged=shard.records_merged,
     )
 
@@ -93,7 +92,6 @@ def _decode_shard(shard: control_pb2.ShardStatus) -> ShardStatus:
         log_bytes=shard.log_bytes,
         captured=shard.captured,
         ranges=shard.ranges,
-        server_version=shard.server_version,
         records_merged=shard.records_merged,
     )
 

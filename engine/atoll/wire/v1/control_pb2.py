@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from atoll.wire.v1 import types_pb2 as atoll_dot_wire_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61toll/wire/v1/control.proto\x12\ratoll.wire.v1\x1a\x19\x61toll/wire/v1/types.proto\"\x0f\n\rStatusRequest\"\xe0\x01\n\x0bStatusReply\x12\x0c\n\x04ring\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x13\n\x0bmap_version\x18\x04 \x01(\x04\x12*\n\x06shards\x18\x05 \x03(\x0b\x32\x1a.atoll.wire.v1.ShardStatus\x12(\n\x05peers\x18\x06 \x03(\x0b\x32\x19.atoll.wire.v1.PeerStatus\x12$\n\x03\x63ut\x18\x07 \x03(\x0b\x32\x17.atoll.wire.v1.CutEntry\x12\x14\n\x0c\x63ut_off_from\x18\x08 \x03(\t\"\xdb\x01\n\x0bShardStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tanswering\x18\x02 \x01(\x08\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x0f\n\x07records\x18\x04 \x01(\x04\x12\x12\n\ntombstones\x18\x05 \x01(\x04\x12\x10\n\x08log_rows\x18\x06 \x01(\x04\x12\x11\n\tlog_bytes\x18\x07 \x01(\x04\x12\x10\n\x08\x63\x61ptured\x18\x08 \x01(\x04\x12\x0e\n\x06ranges\x18\t \x01(\r\x12\x16\n\x0eserver_version\x18\n \x01(\t\x12\x16\n\x0erecords_merged\x18\x0b \x01(\x04\"\xb4\x01\n\nPeerStatus\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x16\n\x0e\x62\x61tches_behind\x18\x04 \x01(\x04\x12\x17\n\x0flag_p50_seconds\x18\x05 \x01(\x01\x12\x17\n\x0flag_p99_seconds\x18\x06 \x01(\x01\x12\x17\n\x0frecords_applied\x18\x07 \x01(\x04\x12\x0f\n\x07refused\x18\x08 \x01(\x04\"\x1d\n\rDigestRequest\x12\x0c\n\x04zone\x18\x01 \x01(\t\"5\n\x0b\x44igestChunk\x12&\n\x04rows\x18\x01 \x03(\x0b\x32\x18.atoll.wire.v1.RowDigest\"<\n\tRowDigest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\">\n\rLocateRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\"\\\n\x0bLocateReply\x12\x0c\n\x04zone\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x0c\x12\r\n\x05shard\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\x0f\n\x07regions\x18\x05 \x03(\t\"$\n\x0c\x44rillRequest\x12\x14\n\x0c\x63ut_off_from\x18\x01 \x03(\t\"\x0c\n\nDrillReply2\x98\x02\n\x07\x43ontrol\x12\x42\n\x06Status\x12\x1c.atoll.wire.v1.StatusRequest\x1a\x1a.atoll.wire.v1.StatusReply\x12\x44\n\x06\x44igest\x12\x1c.atoll.wire.v1.DigestRequest\x1a\x1a.atoll.wire.v1.DigestChunk0\x01\x12\x42\n\x06Locate\x12\x1c.atoll.wire.v1.LocateRequest\x1a\x1a.atoll.wire.v1.LocateReply\x12?\n\x05\x44rill\x12\x1b.atoll.wire.v1.DrillRequest\x1a\x19.atoll.wire.v1.DrillReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61toll/wire/v1/control.proto\x12\ratoll.wire.v1\x1a\x19\x61toll/wire/v1/types.proto\"\x0f\n\rStatusRequest\"\xe0\x01\n\x0bStatusReply\x12\x0c\n\x04ring\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\x13\n\x0bmap_version\x18\x04 \x01(\x04\x12*\n\x06shards\x18\x05 \x03(\x0b\x32\x1a.atoll.wire.v1.ShardStatus\x12(\n\x05peers\x18\x06 \x03(\x0b\x32\x19.atoll.wire.v1.PeerStatus\x12$\n\x03\x63ut\x18\x07 \x03(\x0b\x32\x17.atoll.wire.v1.CutEntry\x12\x14\n\x0c\x63ut_off_from\x18\x08 \x03(\t\"\xc9\x01\n\x0bShardStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tanswering\x18\x02 \x01(\x08\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x0f\n\x07records\x18\x04 \x01(\x04\x12\x12\n\ntombstones\x18\x05 \x01(\x04\x12\x10\n\x08log_rows\x18\x06 \x01(\x04\x12\x11\n\tlog_bytes\x18\x07 \x01(\x04\x12\x10\n\x08\x63\x61ptured\x18\x08 \x01(\x04\x12\x0e\n\x06ranges\x18\t \x01(\r\x12\x16\n\x0erecords_merged\x18\x0b \x01(\x04J\x04\x08\n\x10\x0b\"\xb4\x01\n\nPeerStatus\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x11\n\tconnected\x18\x02 \x01(\x08\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x16\n\x0e\x62\x61tches_behind\x18\x04 \x01(\x04\x12\x17\n\x0flag_p50_seconds\x18\x05 \x01(\x01\x12\x17\n\x0flag_p99_seconds\x18\x06 \x01(\x01\x12\x17\n\x0frecords_applied\x18\x07 \x01(\x04\x12\x0f\n\x07refused\x18\x08 \x01(\x04\"\x1d\n\rDigestRequest\x12\x0c\n\x04zone\x18\x01 \x01(\t\"5\n\x0b\x44igestChunk\x12&\n\x04rows\x18\x01 \x03(\x0b\x32\x18.atoll.wire.v1.RowDigest\"<\n\tRowDigest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\">\n\rLocateRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\t\"\\\n\x0bLocateReply\x12\x0c\n\x04zone\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x0c\x12\r\n\x05shard\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\x0f\n\x07regions\x18\x05 \x03(\t\"$\n\x0c\x44rillRequest\x12\x14\n\x0c\x63ut_off_from\x18\x01 \x03(\t\"\x0c\n\nDrillReply2\x98\x02\n\x07\x43ontrol\x12\x42\n\x06Status\x12\x1c.atoll.wire.v1.StatusRequest\x1a\x1a.atoll.wire.v1.StatusReply\x12\x44\n\x06\x44igest\x12\x1c.atoll.wire.v1.DigestRequest\x1a\x1a.atoll.wire.v1.DigestChunk0\x01\x12\x42\n\x06Locate\x12\x1c.atoll.wire.v1.LocateRequest\x1a\x1a.atoll.wire.v1.LocateReply\x12?\n\x05\x44rill\x12\x1b.atoll.wire.v1.DrillRequest\x1a\x19.atoll.wire.v1.DrillReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,23 +37,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREPLY']._serialized_start=91
   _globals['_STATUSREPLY']._serialized_end=315
   _globals['_SHARDSTATUS']._serialized_start=318
-  _globals['_SHARDSTATUS']._serialized_end=537
-  _globals['_PEERSTATUS']._serialized_start=540
-  _globals['_PEERSTATUS']._serialized_end=720
-  _globals['_DIGESTREQUEST']._serialized_start=722
-  _globals['_DIGESTREQUEST']._serialized_end=751
-  _globals['_DIGESTCHUNK']._serialized_start=753
-  _globals['_DIGESTCHUNK']._serialized_end=806
-  _globals['_ROWDIGEST']._serialized_start=808
-  _globals['_ROWDIGEST']._serialized_end=868
-  _globals['_LOCATEREQUEST']._serialized_start=870
-  _globals['_LOCATEREQUEST']._serialized_end=932
-  _globals['_LOCATEREPLY']._serialized_start=934
-  _globals['_LOCATEREPLY']._serialized_end=1026
-  _globals['_DRILLREQUEST']._serialized_start=1028
-  _globals['_DRILLREQUEST']._serialized_end=1064
-  _globals['_DRILLREPLY']._serialized_start=1066
-  _globals['_DRILLREPLY']._serialized_end=1078
-  _globals['_CONTROL']._serialized_start=1081
-  _globals['_CONTROL']._serialized_end=1361
+  _globals['_SHARDSTATUS']._serialized_end=519
+  _globals['_PEERSTATUS']._serialized_start=522
+  _globals['_PEERSTATUS']._serialized_end=702
+  _globals['_DIGESTREQUEST']._serialized_start=704
+  _globals['_DIGESTREQUEST']._serialized_end=733
+  _globals['_DIGESTCHUNK']._serialized_start=735
+  _globals['_DIGESTCHUNK']._serialized_end=788
+  _globals['_ROWDIGEST']._serialized_start=790
+  _globals['_ROWDIGEST']._serialized_end=850
+  _globals['_LOCATEREQUEST']._serialized_start=852
+  _globals['_LOCATEREQUEST']._serialized_end=914
+  _globals['_LOCATEREPLY']._serialized_start=916
+  _globals['_LOCATEREPLY']._serialized_end=1008
+  _globals['_DRILLREQUEST']._serialized_start=1010
+  _globals['_DRILLREQUEST']._serialized_end=1046
+  _globals['_DRILLREPLY']._serialized_start=1048
+  _globals['_DRILLREPLY']._serialized_end=1060
+  _globals['_CONTROL']._serialized_start=1063
+  _globals['_CONTROL']._serialized_end=1343
 # @@protoc_insertion_point(module_scope)

@@ -91,7 +91,6 @@ class ShardStatus(_message.Message):
     LOG_BYTES_FIELD_NUMBER: _builtins.int
     CAPTURED_FIELD_NUMBER: _builtins.int
     RANGES_FIELD_NUMBER: _builtins.int
-    SERVER_VERSION_FIELD_NUMBER: _builtins.int
     RECORDS_MERGED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     answering: _builtins.bool
@@ -102,7 +101,6 @@ class ShardStatus(_message.Message):
     log_bytes: _builtins.int
     captured: _builtins.int
     ranges: _builtins.int
-    server_version: _builtins.str
     records_merged: _builtins.int
     """Remote records that had changed on both sides and met the merge rules, since the node started."""
     def __init__(
@@ -117,12 +115,11 @@ class ShardStatus(_message.Message):
         log_bytes: _builtins.int = ...,
         captured: _builtins.int = ...,
         ranges: _builtins.int = ...,
-        server_version: _builtins.str = ...,
         records_merged: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answering", b"answering", "captured", b"captured", "log_bytes", b"log_bytes", "log_rows", b"log_rows", "name", b"name", "problem", b"problem", "ranges", b"ranges", "records", b"records", "records_merged", b"records_merged", "server_version", b"server_version", "tombstones", b"tombstones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answering", b"answering", "captured", b"captured", "log_bytes", b"log_bytes", "log_rows", b"log_rows", "name", b"name", "problem", b"problem", "ranges", b"ranges", "records", b"records", "records_merged", b"records_merged", "tombstones", b"tombstones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
