@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,9 +121,9 @@ def test_bytes_decode_to_the_same_record_and_encode_to_the_same_bytes(
 @LAW
 @given(data=st.data())
 def test_merging_bytes_is_joining_records(rules: tuple[Rule, ...], data: st.DataObject) -> None:
-    a, b, _ = three(data, data.draw(worlds(rules)))
-    joined = a.join(b)
-    merged = merge_bytes(encode_record(a), encode_record(b))
+    parts = three(data, data.draw(worlds(rules)))[: data.draw(st.integers(1, 3))]
+    joined = functools.reduce(Record.join, parts)
+    merged = merge_bytes(*map(encode_record, parts))
     assert (merged.context, merged.state) == encode_record(joined)
     assert merged.document == joined.document()
     assert merged.absent == (joined.value() is None)

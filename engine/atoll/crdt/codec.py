@@ -73,14 +73,35 @@ def decode_record(context: bytes, state: bytes) -> Record:
         raise CorruptFrame(f"{sizes} does not decode: {error}") from error
 
 
-def merge_bytes(mine: Encoded, theirs: Encoded) -> Merged:
-    """Join two encoded records; where one side includes the other, its bytes are the answer unchanged."""
-    left = decode_record(*mine)
-    right = left if mine == theirs else decode_record(*theirs)
-    joined = left.join(right)
-    context, state = mine if joined is left else theirs if joined is right else encode_record(joined)
+def merge_bytes(mine: Encoded, *others: Encoded) -> Merged:
+    """Join encoded records; where one includes all others, its bytes are the answer unchanged.
+
+    Several states of one record are best given oldest first: they are joined from the last, and what is included in
+    what was joined already is known by its context and not decoded.
+    """
+    joined = decode_record(*mine)
+    encoded: Encoded | None = mine
+    for other in reversed(others):
+        if joined.context.includes(decode_context(other[0])):
+            continue
+        right = decode_record(*other)
+        joined = joined.join(right)
+        encoded = other if joined is right else None
+    context, state = encoded or encode_record(joined)
     document = joined.document()
     return Merged(context, state, document, document is None)
+
+
+def decode_context(context: bytes) -> Context:
+    """The context of an encoded record alone; raises :class:`CorruptFrame` as :func:`decode_record` does."""
+    if not context:
+        return Context.EMPTY
+    try:
+        if context[:1] != CONTEXT_VERSION:
+            raise ValueError(f"unknown version {context[:1]!r}")
+        return _unpack_context(unpack(context[1:]))[0]
+    except UNPACK_ERRORS as error:
+        raise CorruptFrame(f"a context of {len(context)} bytes does not decode: {error}") from error
 
 
 # -- the context --------------------------------------------------------------------------------------------------

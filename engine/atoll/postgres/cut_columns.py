@@ -30,7 +30,7 @@ def columns_of(cut: Cut) -> tuple[list[str], list[int]]:
 
 
 def columns_of_both(begun: Cut, completed: Cut) -> tuple[list[str], list[int], list[int]]:
-    """Three parallel arrays, in the order of the origins of ``begun``, which covers ``completed``; absent ones are 0."""
+    """Three parallel arrays, in the order of the origins of ``begun``, which covers ``completed``; absent is 0."""
     origins, numbers = columns_of(begun)
     return origins, numbers, [completed.at(origin) for origin in sorted(begun)]
 

@@ -80,7 +80,7 @@ async def _merge(session: Session, joined: asyncpg.Record) -> int:
     """Join what bytes alone could not; returns how many records that had been here before were changed."""
     changed: list[tuple[_Contested, Merged]] = []
     for number, record in enumerate(_contested(joined), 1):
-        merged = _fold(record)
+        merged = merge_bytes(record.local, *record.incoming)
         if record.is_new or (merged.context, merged.state) != record.local:
             changed.append((record, merged))
         if number % MERGES_PER_TURN == 0:
@@ -122,13 +122,6 @@ def _contested(joined: asyncpg.Record) -> Iterator[_Contested]:
         current.incoming.append(arrived)
     if current is not None:
         yield current
-
-
-def _fold(record: _Contested) -> Merged:
-    merged = merge_bytes(record.local, record.incoming[0])
-    for arrived in record.incoming[1:]:
-        merged = merge_bytes((merged.context, merged.state), arrived)
-    return merged
 
 
 def _fenced(joined: asyncpg.Record) -> Sequence[RecordId]:

@@ -4,6 +4,9 @@ A :class:`Follower` sends the captured batches after a given one, in order, each
 room, and of each only the rows of zones the peer may hold: the storage is asked for these ranges alone, and every
 row is looked at again before it leaves (promise I8). The batch itself always goes, so that cuts keep growing. When
 the shard does not answer, the follower goes on later at the very frame it had come to; other shards are not held up.
+
+A peer with several nodes acknowledges by any of them, so the log may be collected beyond where a slow node's stream
+stands. That stream ends: the node asks its own shards how far they have come, and dials again from there.
 """
 
 from __future__ import annotations
@@ -23,9 +26,13 @@ from atoll.replication.residency import ZoneSet
 from atoll.replication.window import Window
 
 
+class Collected(Unavailable):
+    """The log no longer holds what the stream would send next: it must begin again from where the peer stands."""
+
+
 class Follower:
-    """Sends one shard to one peer. :meth:`run` is a task that ends only with the channel; :meth:`acknowledged` is
-    called as the peer makes progress."""
+    """Sends one shard to one peer. :meth:`run` is a task that ends with the channel, or with :class:`Collected`;
+    :meth:`acknowledged` is called as the peer makes progress."""
 
     def __init__(
         self,
@@ -74,12 +81,17 @@ class Follower:
         self._room.ring()
 
     async def run(self) -> None:
-        """Follow the shard until the channel is closed, which raises :class:`~atoll.node.channel.Closed`."""
+        """Follow the shard until the channel is closed, which raises :class:`~atoll.node.channel.Closed`.
+
+        Raises :class:`Collected` when the next batch is gone: trying again would never bring it back.
+        """
         while True:
             try:
                 await self._check_history()
                 while True:
                     await self._follow()
+            except Collected:
+                raise
             except AtollError as error:
                 await self._site.clock.sleep(self._site.entropy.uniform(0, self._trouble.failed(error)))
 
@@ -96,9 +108,10 @@ class Follower:
         batches = await self._store.batches(self._after, BATCHES_PER_READ)
         for batch in batches:
             if batch.number != self._after + 1:
-                raise Unavailable(
+                raise Collected(
                     f"{self.peer} needs batch {self._after + 1} of {self._origin}, but the log begins at "
-                    f"{batch.number}; the peer must be built anew from a snapshot"
+                    f"{batch.number}: another node of {self.peer} has acknowledged what is missing, and this stream "
+                    "begins again; if this is told again and again, the peer must be built anew from a snapshot"
                 )
             await self._wait_for_room()
             await self._send(batch)

@@ -159,12 +159,15 @@ begin
         array_agg(local_context), array_agg(local_state), array_agg(is_new)
     into positions, collections, keys, contexts, states, local_contexts, local_states, are_new
     from (
-        select s.position, s.collection, s.key, s.context, s.state,
-            r.context as local_context, r.state as local_state, r.xmin = pg_current_xact_id()::xid as is_new
+        select s.position, s.collection, s.key, s.context, s.state, r.context as local_context,
+            -- A hot record may have hundreds of rows: the local state goes with the first alone.
+            case when row_number() over (partition by s.position, s.collection, s.key order by s.ctid) = 1 then r.state end
+                as local_state,
+            r.xmin = pg_current_xact_id()::xid as is_new
         from staged s join atoll.record r
             on r.position = s.position and r.collection = s.collection and r.key = s.key
         where r.context <> s.context or not s.complete
-        order by s.position, s.collection, s.key
+        order by s.position, s.collection, s.key, s.ctid
     ) l;
 end $$;
 
