@@ -26,7 +26,7 @@ from tests.fixtures.regions import (
 )
 
 from atoll.causality.cut import Cut
-from atoll.errors import CorruptFrame, Overloaded, WrongRing
+from atoll.errors import CorruptFrame, Overloaded, Unavailable, WrongRing
 from atoll.ids import Origin, RegionName, ShardName
 from atoll.instant import ZERO, timestamp
 from atoll.keyspace.shard_map import ShardMap
@@ -201,6 +201,25 @@ async def test_peer_that_is_ahead_of_a_shard_gets_nothing_from_it_and_people_are
             await eventually(lambda: any("restored from an older copy" in str(log) for log in logs), "it is logged")
             assert not any(isinstance(message, BatchPart) for message in [await anext(messages)])
         await messages.aclose()  # type: ignore[attr-defined]
+
+
+async def test_stream_behind_what_another_node_of_the_peer_acknowledged_ends_and_a_new_one_goes_on() -> None:
+    """The log was collected under a slow node's stream: kept open, it would never carry anything again."""
+    async with sender() as region:
+        captured = (await region.stores[S1].progress()).captured
+        await region.stores[S1].acknowledge(TOKYO, captured)
+        await region.stores[S1].collect([TOKYO])
+        behind = region.replication.serve_pull(Hello(ring="ring", region=TOKYO), saying())
+        with pytest.raises(Unavailable, match="begins again"):
+            await asyncio.wait_for(exhausted(behind), DEADLINE_SECONDS)
+        await region.increment(record_id(1, "global"))
+        await capture_all(region.stores[S1])
+        anew = region.replication.serve_pull(Hello(ring="ring", region=TOKYO, after={S1: captured}), saying())
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not isinstance(message := await anext(anew), BatchPart):
+                pass
+        assert message.number == captured + 1
+        await anew.aclose()  # type: ignore[attr-defined]
 
 
 async def test_peer_has_no_more_streams_than_its_bound() -> None:

@@ -26,13 +26,13 @@ from atoll.replication.residency import ZoneSet
 from atoll.replication.window import Window
 
 
-class Collected(Unavailable):
-    """The log no longer holds what the stream would send next: it must begin again from where the peer stands."""
+class _Collected(Exception):
+    """The log no longer holds what the stream would send next: trying again would never bring it back."""
 
 
 class Follower:
-    """Sends one shard to one peer. :meth:`run` is a task that ends with the channel, or with :class:`Collected`;
-    :meth:`acknowledged` is called as the peer makes progress."""
+    """Sends one shard to one peer. :meth:`run` is a task that ends with the channel, or when the stream must begin
+    again; :meth:`acknowledged` is called as the peer makes progress."""
 
     def __init__(
         self,
@@ -83,15 +83,15 @@ class Follower:
     async def run(self) -> None:
         """Follow the shard until the channel is closed, which raises :class:`~atoll.node.channel.Closed`.
 
-        Raises :class:`Collected` when the next batch is gone: trying again would never bring it back.
+        Raises :class:`Unavailable` when the next batch has been collected: the stream must begin again.
         """
         while True:
             try:
                 await self._check_history()
                 while True:
                     await self._follow()
-            except Collected:
-                raise
+            except _Collected as collected:
+                raise Unavailable(str(collected)) from None
             except AtollError as error:
                 await self._site.clock.sleep(self._site.entropy.uniform(0, self._trouble.failed(error)))
 
@@ -108,7 +108,7 @@ class Follower:
         batches = await self._store.batches(self._after, BATCHES_PER_READ)
         for batch in batches:
             if batch.number != self._after + 1:
-                raise Collected(
+                raise _Collected(
                     f"{self.peer} needs batch {self._after + 1} of {self._origin}, but the log begins at "
                     f"{batch.number}: another node of {self.peer} has acknowledged what is missing, and this stream "
                     "begins again; if this is told again and again, the peer must be built anew from a snapshot"
