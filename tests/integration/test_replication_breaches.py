@@ -20,6 +20,7 @@ from tests.fixtures.regions import (
     RunningRegion,
     converged,
     eventually,
+    eventually_async,
     memory_stores,
     region_on,
     topology_of,
@@ -190,6 +191,25 @@ async def test_acknowledgement_of_what_was_never_sent_ends_the_stream_and_is_not
         assert await region.stores[S1].acknowledged() == {}
 
 
+async def test_acknowledgement_of_what_another_stream_carried_is_noted() -> None:
+    async with sender() as region:
+        store = region.stores[S1]
+        await region.replication.start()
+        captured = (await store.progress()).captured
+        await eventually(lambda: region.replication.cut().at(ORIGIN) >= captured, "the node knows what was captured")
+        hello, said = Hello(ring="ring", region=TOKYO), Acknowledgement(applied={S1: captured})
+        messages = region.replication.serve_pull(hello, saying(said))
+        reading = asyncio.create_task(exhausted(messages))
+
+        async def noted() -> bool:
+            return await store.acknowledged() == {TOKYO: captured}
+
+        await eventually_async(noted, "the acknowledgement is durable")
+        assert not reading.done(), "the stream goes on"
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
 async def test_peer_that_is_ahead_of_a_shard_gets_nothing_from_it_and_people_are_told() -> None:
     """The shard was restored from an older copy: what it calls batch 3 now is not what the peer has applied."""
     async with sender() as region:
@@ -200,6 +220,7 @@ async def test_peer_that_is_ahead_of_a_shard_gets_nothing_from_it_and_people_are
             assert isinstance(await anext(messages), Heartbeat)
             await eventually(lambda: any("restored from an older copy" in str(log) for log in logs), "it is logged")
             assert not any(isinstance(message, BatchPart) for message in [await anext(messages)])
+        assert await region.stores[S1].acknowledged() == {}, "what it claims does not move retention"
         await messages.aclose()  # type: ignore[attr-defined]
 
 

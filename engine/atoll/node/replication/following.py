@@ -11,6 +11,8 @@ stands. That stream ends: the node asks its own shards how far they have come, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from atoll.errors import AtollError, Unavailable
 from atoll.ids import RegionName
 from atoll.limits import BATCHES_PER_READ, LINK_WINDOW_BYTES
@@ -42,7 +44,9 @@ class Follower:
         after: int,
         outlet: Channel[StreamMessage],
         captured: CapturedNumbers,
+        on_confirmed: Callable[[], None],
     ) -> None:
+        """``on_confirmed`` is called whenever :attr:`confirmed` may have grown."""
         self._site = site
         self._store = store
         self._origin = store.identity.origin
@@ -54,7 +58,10 @@ class Follower:
         self._room = Bell()
         self._after = after
         self._frames_out = 0
-        self._confirmed = after
+        self._claimed = after
+        self._confirmed = 0
+        self._verified = False
+        self._on_confirmed = on_confirmed
         self._trouble = Trouble("sending to a peer", shard=self._origin.shard, peer=zones.region)
         self._sent_bytes = site.metrics.sent_bytes.labels(zones.region)
         self._unacknowledged = site.metrics.unacknowledged.labels(zones.region, self._origin.shard)
@@ -65,7 +72,8 @@ class Follower:
 
     @property
     def confirmed(self) -> int:
-        """The last batch that the peer has made durable."""
+        """The last batch that the peer has made durable; 0 until its claim was held against the shard's history, so
+        that a peer that is ahead of it never moves retention (promise I11)."""
         return self._confirmed
 
     @property
@@ -75,8 +83,14 @@ class Follower:
 
     def acknowledged(self, number: int) -> None:
         """The peer has made everything up to ``number`` durable."""
-        self._confirmed = max(self._confirmed, number)
-        self._window.acknowledged(number)
+        self._claimed = max(self._claimed, number)
+        if self._verified:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        self._confirmed = self._claimed
+        self._on_confirmed()
+        self._window.acknowledged(self._confirmed)
         self._unacknowledged.set(self._window.in_flight_batches)
         self._room.ring()
 
@@ -103,6 +117,8 @@ class Follower:
                 f"{self.peer} has applied batch {self._after} of {self._origin}, which ends at {captured}: the shard "
                 "was restored from an older copy; it needs a new incarnation before it may be followed"
             )
+        self._verified = True
+        self._confirm()
 
     async def _follow(self) -> None:
         batches = await self._store.batches(self._after, BATCHES_PER_READ)

@@ -33,11 +33,11 @@ class OutgoingStream:
         self._acknowledgements = acknowledgements
         self.outlet: Channel[StreamMessage] = Channel(STREAM_QUEUE_MAX)
         zones = ZoneSet.of(site.topology, hello.region)
+        self._news = Bell()
         self._followers = {
-            shard: Follower(site, store, zones, hello.after.get(shard, 0), self.outlet, captured)
+            shard: Follower(site, store, zones, hello.after.get(shard, 0), self.outlet, captured, self._news.ring)
             for shard, store in site.stores.items()
         }
-        self._news = Bell()
         self._noted: dict[ShardName, int] = {}
         self._trouble = Trouble("noting acknowledgements", peer=self._peer)
 
@@ -65,13 +65,13 @@ class OutgoingStream:
             self._heard(acknowledgement.applied)
 
     def _heard(self, applied: Mapping[ShardName, int]) -> None:
+        """A peer may have more than was sent here, by a stream between other nodes, but never what does not exist."""
         for shard, number in applied.items():
             follower = self._followers.get(shard)
-            if follower is None or number > follower.sent:
+            if follower is None or number > max(follower.sent, self._captured.number(shard)):
                 raise CorruptFrame(f"{self._peer} acknowledged batch {number} of {shard}, which was never sent to it")
         for shard, number in applied.items():
             self._followers[shard].acknowledged(number)
-        self._news.ring()
 
     async def _beat(self) -> None:
         while True:
@@ -83,7 +83,7 @@ class OutgoingStream:
         self._site.drill.check(self._peer)
 
     async def _note_for_ever(self) -> None:
-        """Make acknowledgements durable, several together; what was said in the hello first."""
+        """Make acknowledgements durable, several together; what was said in the hello once it was verified."""
         while True:
             ticket = self._news.ticket()
             try:
