@@ -42,11 +42,15 @@ async def bench_ring(regions: Sequence[str], pg_bin: Path | None = None) -> Asyn
         configuration = Path(folder) / "atoll.toml"
         configuration.write_text(_configuration(regions))
         directory = RingDirectory(Path(folder) / ".atoll")
-        state = await asyncio.to_thread(start_in_background, configuration, directory, pg_bin=pg_bin, tied=True)
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(start_in_background, configuration, directory, pg_bin=pg_bin, tied=True)
+        )
         try:
-            yield BenchRing(configuration, state)
+            yield BenchRing(configuration, await asyncio.shield(starting))
         finally:
-            await asyncio.to_thread(stop, directory)
+            await asyncio.wait([starting])  # an interrupted start goes on in its thread: let it end, then stop it
+            if not starting.cancelled() and starting.exception() is None:
+                await asyncio.to_thread(stop, directory)
 
 
 def _configuration(regions: Sequence[str]) -> str:

@@ -61,6 +61,7 @@ def ycsb(
     else:
         answers.print(_ycsb_table(results))
         answers.print("[dim]ratio: operations per second over plain asyncpg's, taken in turns in this run[/]")
+        answers.print("[dim]atoll flushes the writes of many clients together, plain asyncpg each by itself[/]")
 
 
 @app.command("lag")
@@ -88,7 +89,9 @@ def lag(
         "",
     )
     answers.print(table)
-    answers.print(f"[dim]{result['achieved_rate']:,.0f} writes/s, {result['probes']} probes[/]")
+    answers.print(f"[dim]{result['achieved_rate']:,.0f} writes/s of {rate:,} asked for, {result['probes']} probes[/]")
+    if result["achieved_rate"] < 0.9 * rate:
+        answers.print("[yellow]the rate was not reached: this machine is too busy for it, and the times show that[/]")
 
 
 def _ycsb_table(results: list[dict[str, Any]]) -> Table:
