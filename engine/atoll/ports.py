@@ -234,10 +234,9 @@ class ShardStore(Protocol):
         """Write what can be written, in one durable transaction: state, document and change-log row (promise I1).
 
         Rows are independent: a stale or fenced row does not stop the others. ``rows`` hold distinct ids.
-        ``dependencies`` is what the writers' sessions had seen; the batch that carries the changes depends on it.
-        Entries of other regions become begun here, so readers depend on them too. Raises
-        :class:`~atoll.errors.OutcomeUnknown` when the connection broke after the commit was sent: repeating the same
-        rows is safe, since a row that did commit is then ``STALE``.
+        ``dependencies`` is what the writers' sessions had seen; the batch that carries the changes depends on it, and
+        readers do too: entries of other regions become begun here. Raises :class:`~atoll.errors.OutcomeUnknown` when
+        the connection broke after the commit was sent; repeating is safe, since a row that did commit is ``STALE``.
         """
         ...
 
