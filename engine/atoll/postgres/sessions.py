@@ -7,6 +7,7 @@ with it, and the next user connects anew. That is also how a store survives a re
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -48,8 +49,9 @@ LOST = (
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 """Transactions that Postgres ended for the sake of others: nothing happened, and they may simply be repeated."""
 
-_NUL_ESCAPE = b"\\u0000"
-_NUL_STAND_IN = b"\\ufffd"
+_NUL_LETTERS = b"\\u0000"
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""The escape of U+0000 in JSON. After an odd number of backslashes the same letters are a text about it."""
 
 Preparation = Callable[["Session"], Awaitable[None]]
 
@@ -226,7 +228,7 @@ async def _farewell(connection: asyncpg.Connection) -> None:
 
 def _jsonb(document: bytes) -> bytes:
     """The wire form of a document. jsonb cannot hold U+0000: the readable copy shows the replacement character."""
-    return b"\x01" + (document.replace(_NUL_ESCAPE, _NUL_STAND_IN) if _NUL_ESCAPE in document else document)
+    return b"\x01" + (_NUL.sub(rb"\1\\ufffd", document) if _NUL_LETTERS in document else document)
 
 
 def _from_jsonb(document: bytes) -> bytes:
