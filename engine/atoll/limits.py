@@ -21,6 +21,10 @@ VALUE_DEPTH_MAX: Final = 32
 FIELDS_MAX: Final = 1_024
 """Fields of one record. Larger: one row's merge blocks the event loop for milliseconds."""
 
+FIELD_OPERATIONS_MAX: Final = 4_096
+"""Operations on fields in one write. Larger: one small message blocks the event loop for seconds; smaller than
+``FIELDS_MAX``: a record of many fields cannot be changed as one."""
+
 FIELD_NAME_BYTES_MAX: Final = 128
 """UTF-8 bytes of a field name. Larger: names outweigh values in every stored row."""
 

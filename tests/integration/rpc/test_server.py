@@ -212,11 +212,12 @@ async def test_message_above_the_limit_does_not_leave_the_client(node: FakeNode,
 
 
 async def test_message_just_below_the_limit_passes(node: FakeNode, address: str) -> None:
-    write = Mutate(collection=CITY, key="k", write=Put({"blob": bytes(MESSAGE_BYTES_MAX - 1_000)}))
+    part = Put({"blob": bytes(MESSAGE_BYTES_MAX // 8 - 100)})
+    writes = [Mutate(collection=CITY, key="k", write=part) for _ in range(8)]
     async with session_to(address) as stream:
-        await stream.send(stream.encode(1, Request(operations=[write], deadline_seconds=5.0)))
+        await stream.send(stream.encode(1, Request(operations=writes, deadline_seconds=5.0)))
         answer = await stream.receive()
-    assert answer == (1, Reply(results=[Written()], token="token"))
+    assert answer == (1, Reply(results=[Written()] * 8, token="token"))
 
 
 async def test_second_server_on_the_same_port_is_refused_with_a_clear_error(node: FakeNode, address: str) -> None:

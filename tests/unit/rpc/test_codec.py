@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atoll import limits
 from atoll.causality.cut import Cut
 from atoll.control import Location, NodeStatus, PeerStatus, RowDigest, ShardStatus
 from atoll.crdt.operations import Add, Clear, Delete, Increment, Put, Remove, Set, Update, Write
+from atoll.crdt.value import pack_value
 from atoll.errors import (
     AtollError,
     CallerError,
@@ -23,6 +25,7 @@ from atoll.errors import (
     PartialFailure,
     Unavailable,
     UnknownCollection,
+    ValueTooLarge,
 )
 from atoll.ids import CollectionName, NodeName, Origin, RegionName, ShardName, ZoneName
 from atoll.instant import Timestamp
@@ -171,6 +174,26 @@ def test_bad_value_is_told_before_anything_is_sent() -> None:
 def test_malformed_operation_is_the_callers_error(operation: data_pb2.Operation) -> None:
     with pytest.raises(CallerError):
         data.decode_request(data_pb2.ExecuteRequest(operations=[operation], deadline_seconds=1))
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        data_pb2.Operation(put=data_pb2.Put(fields=pack_value({"a": [None] * limits.RECORD_BYTES_MAX}))),
+        data_pb2.Operation(
+            update=data_pb2.Update(
+                operations=[data_pb2.FieldOperation(field="a", clear=True)] * (limits.FIELD_OPERATIONS_MAX + 1)
+            )
+        ),
+    ],
+)
+def test_operation_beyond_what_a_record_can_take_is_refused_before_it_is_decoded(
+    operation: data_pb2.Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "unpack_value", lambda _: pytest.fail("it was decoded"))
+    monkeypatch.setattr(data, "_decode_field_operation", lambda _: pytest.fail("it was decoded"))
+    with pytest.raises(ValueTooLarge):
+        data.decode_request(data_pb2.ExecuteRequest(operations=[operation]))
 
 
 @pytest.mark.parametrize("deadline", [float("nan"), float("inf"), -1.0])

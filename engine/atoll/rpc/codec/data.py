@@ -10,7 +10,7 @@ from atoll.crdt.operations import Add, Clear, Delete, FieldOperation, Increment,
 from atoll.crdt.value import pack_value, unpack_value
 from atoll.errors import AtollError, CorruptFrame, InvalidRequest, InvalidValue, ValueTooLarge
 from atoll.ids import CollectionName, ZoneName
-from atoll.limits import MESSAGE_BYTES_MAX
+from atoll.limits import FIELD_OPERATIONS_MAX, MESSAGE_BYTES_MAX, RECORD_BYTES_MAX
 from atoll.requests import Consistency, Found, Get, Mutate, Operation, Reply, Request, Result, Written
 from atoll.rpc.codec.common import decode_error, encode_error
 from atoll.wire.v1 import data_pb2
@@ -115,10 +115,19 @@ def _decode_operation(message: data_pb2.Operation) -> Operation:
         case "delete":
             write = Delete()
         case "update":
-            write = Update(tuple(_decode_field_operation(each) for each in message.update.operations))
+            write = _decode_update(message.update)
         case _:
             raise InvalidRequest(f"the operation on {message.collection}/{message.key} is of no known kind")
     return Mutate(collection=collection, key=message.key, write=write, zone=zone)
+
+
+def _decode_update(update: data_pb2.Update) -> Update:
+    if len(update.operations) > FIELD_OPERATIONS_MAX:
+        raise ValueTooLarge(
+            f"a write of {len(update.operations):,} operations on fields, more than the {FIELD_OPERATIONS_MAX:,} "
+            "allowed: send several"
+        )
+    return Update(tuple(_decode_field_operation(each) for each in update.operations))
 
 
 def _decode_field_operation(message: data_pb2.FieldOperation) -> FieldOperation:
@@ -139,7 +148,12 @@ def _decode_field_operation(message: data_pb2.FieldOperation) -> FieldOperation:
 
 
 def _value(packed: bytes) -> Any:
-    """A caller's value; whether a rule takes it is the rule's business."""
+    """A caller's value; whether a rule takes it is the rule's business. One that no record can hold is not decoded:
+    megabytes of small parts would block the event loop for seconds."""
+    if len(packed) > RECORD_BYTES_MAX:
+        raise ValueTooLarge(
+            f"a value of {len(packed):,} bytes, more than the {RECORD_BYTES_MAX:,} of a record: split it"
+        )
     try:
         return unpack_value(packed)
     except CorruptFrame as error:
