@@ -90,3 +90,15 @@ async def test_closed_catalog_is_unavailable_and_may_be_closed_again(catalog: Ca
     await catalog.close()
     with pytest.raises(Unavailable):
         await catalog.shard_map()
+
+
+async def test_first_birth_of_a_shard_is_the_one_that_is_known(catalog: Catalog) -> None:
+    s1, s2 = ShardName("s1"), ShardName("s2")
+    assert await catalog.known_birth(s1, "first") == "first"
+    assert await catalog.known_birth(s1, "second") == "first"
+    assert await catalog.known_birth(s2, "second") == "second"
+
+
+async def test_births_noted_at_once_are_one(catalog: Catalog) -> None:
+    known = await asyncio.gather(*(catalog.known_birth(ShardName("s1"), str(number)) for number in range(8)))
+    assert len(set(known)) == 1

@@ -16,7 +16,7 @@ TIERS: list[set[str]] = [
     {"crdt"},
     {"keyspace"},
     {"replication"},
-    {"control", "metrics", "ports", "requests"},  # the vocabulary of the engine, peers
+    {"control", "metrics", "ports", "requests", "shard_values"},  # the vocabulary of the engine, peers
     {"node"},
     {"wire"},
     {"configuration", "http", "logs", "postgres", "rpc", "simulation", "system_clock", "system_entropy"},  # edges
@@ -40,6 +40,7 @@ PURE = {
     "replication",
     "requests",
     "ports",
+    "shard_values",
     "control",
 }
 WORLD = {

@@ -21,9 +21,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from atoll import limits
 from atoll.errors import OutcomeUnknown, StaleRoute, Unavailable
+from atoll.ids import ShardName
 from atoll.instant import Timestamp
 from atoll.keyspace.shard_map import ShardMap
-from atoll.postgres.catalog_tables import CLOCK_BOUND, SCHEMA, SHARD_MAP_VERSION
+from atoll.postgres.catalog_tables import CLOCK_BOUND, KNOWN_SHARD, SCHEMA, SHARD_MAP_VERSION
 from atoll.postgres.migrate import Migration, load_migrations, migrate
 
 CATALOG_MIGRATIONS: Final[Sequence[Migration]] = load_migrations(files("atoll.postgres") / "catalog_migrations")
@@ -107,6 +108,16 @@ class PostgresCatalog:
         )
         async with self._transaction() as connection:
             await connection.execute(higher)
+
+    async def known_birth(self, shard: ShardName, birth: str) -> str:
+        note = insert(KNOWN_SHARD).values(name=shard, birth=birth).on_conflict_do_nothing()
+        async with self._transaction() as connection:
+            await connection.execute(note)
+        async with self._transaction() as connection:
+            known: str = (
+                await connection.execute(select(KNOWN_SHARD.c.birth).where(KNOWN_SHARD.c.name == shard))
+            ).scalar_one()
+        return known
 
     async def close(self) -> None:
         self._closed = True

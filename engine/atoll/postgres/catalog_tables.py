@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, func, true
+from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, Text, func, true
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 SCHEMA = "atoll_catalog"
@@ -22,4 +22,12 @@ CLOCK_BOUND = Table(
     METADATA,
     Column("single", Boolean, primary_key=True, server_default=true()),
     Column("bound", BigInteger, nullable=False),
+)
+
+KNOWN_SHARD = Table(
+    "known_shard",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("birth", Text, nullable=False),
+    Column("noted_at", TIMESTAMP(timezone=True), nullable=False, server_default=func.now()),
 )

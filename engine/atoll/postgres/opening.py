@@ -13,7 +13,8 @@ from typing import Final
 import asyncpg
 
 from atoll.errors import UnsafeShard
-from atoll.ids import Origin
+from atoll.ids import Origin, actor_of
+from atoll.ports import ShardIdentity
 from atoll.postgres.migrate import Migration, load_migrations, migrate
 from atoll.postgres.preflight import FACTS, dangers
 from atoll.postgres.sessions import LOST, Address, Session, connect
@@ -32,8 +33,8 @@ from atoll.identity i, ({SERVER}) s
 SHARD_MIGRATIONS: Final[Sequence[Migration]] = load_migrations(files("atoll.postgres") / "migrations")
 
 
-async def prepare_shard(address: Address, origin: Origin, ring: str) -> int:
-    """Check the server, bring the schema up to date, make or check the identity; returns the incarnation.
+async def prepare_shard(address: Address, origin: Origin, ring: str) -> ShardIdentity:
+    """Check the server, bring the schema up to date, make or check the identity, and return it.
 
     Idempotent and safe to race. Raises :class:`UnsafeShard` naming what is wrong and the fix,
     :class:`~atoll.errors.SchemaMismatch`, or :class:`~atoll.errors.Unavailable`.
@@ -71,7 +72,7 @@ async def _check_server(connection: asyncpg.Connection, address: Address) -> Non
         raise UnsafeShard(f"{address} cannot be used: {'; '.join(problems)}")
 
 
-async def _identify(connection: asyncpg.Connection, address: Address, origin: Origin, ring: str) -> int:
+async def _identify(connection: asyncpg.Connection, address: Address, origin: Origin, ring: str) -> ShardIdentity:
     server = await connection.fetchrow(SERVER)
     assert server is not None
     await connection.execute(
@@ -93,7 +94,9 @@ async def _identify(connection: asyncpg.Connection, address: Address, origin: Or
     if (identity["system_identifier"], identity["timeline"]) != (server["system_identifier"], server["timeline"]):
         raise UnsafeShard(_other_history(address))
     incarnation: int = identity["incarnation"]
-    return incarnation
+    return ShardIdentity(
+        origin=origin, incarnation=incarnation, actor=actor_of(origin, incarnation), birth=str(identity["birth"])
+    )
 
 
 def _other_history(address: Address) -> str:

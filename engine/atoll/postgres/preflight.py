@@ -65,7 +65,8 @@ async def check_shards(file: Path, dsns: Mapping[str, str]) -> None:
     if wrong or unsafe:
         kind = InvalidConfiguration if wrong else UnsafeShard
         lines = "".join(f"\n  {line}" for line in [*wrong, *unsafe])
-        raise kind(f"{file}: {len(wrong) + len(unsafe)} problem(s) with databases, nothing was started{lines}")
+        count = len(wrong) + len(unsafe)
+        raise kind(f"{file}: {count} problem{'s' if count > 1 else ''} with databases, nothing was started{lines}")
 
 
 async def _ask(dsn: str) -> _Answer:

@@ -15,7 +15,7 @@ import asyncpg
 from atoll import limits
 from atoll.causality.cut import Cut
 from atoll.errors import InvalidValue, OutcomeUnknown, StaleRoute, Unavailable
-from atoll.ids import CollectionName, Origin, RecordId, RegionName, actor_of
+from atoll.ids import CollectionName, Origin, RecordId, RegionName
 from atoll.instant import Timestamp
 from atoll.keyspace.key_range import KeyRange
 from atoll.ports import (
@@ -90,8 +90,7 @@ async def open_shard_store(
     one), :class:`~atoll.errors.SchemaMismatch`, :class:`Unavailable`.
     """
     address = Address(dsn, origin)
-    incarnation = await prepare_shard(address, origin, ring)
-    identity = ShardIdentity(origin=origin, incarnation=incarnation, actor=actor_of(origin, incarnation))
+    identity = await prepare_shard(address, origin, ring)
     return PostgresShardStore(address, identity, pools or PoolSizes())
 
 

@@ -17,6 +17,7 @@ from atoll.node.restarting import RestartingTasks
 from atoll.ports import Catalog, Clock, Entropy, ShardStore
 from atoll.postgres.catalog import open_catalog
 from atoll.postgres.shard_store import open_shard_store
+from atoll.server.births import check_birth
 from atoll.server.claiming import claim_first_ranges
 from atoll.server.late_store import LateShardStore
 
@@ -55,7 +56,7 @@ async def open_region(
         shard_map = await catalog.shard_map()
         clock_keeper = await ClockKeeper.open(clock, catalog)
         stack.push_async_callback(clock_keeper.close)
-        stores = {shard.name: _store(topology, here, shard, shard_map) for shard in here.shards}
+        stores = {shard.name: _store(topology, here, shard, shard_map, catalog) for shard in here.shards}
         for store in stores.values():
             stack.push_async_callback(store.close)
         late = RestartingTasks(clock, entropy)
@@ -75,12 +76,13 @@ def region_of(topology: Topology, name: RegionName) -> Region:
     return found
 
 
-def _store(topology: Topology, region: Region, shard: Shard, shard_map: ShardMap) -> LateShardStore:
+def _store(topology: Topology, region: Region, shard: Shard, shard_map: ShardMap, catalog: Catalog) -> LateShardStore:
     origin = Origin(region.name, shard.name)
 
     async def opening() -> ShardStore:
         store = await open_shard_store(_dsn(region, shard), origin, topology.ring)
         try:
+            await check_birth(store, catalog)
             await claim_first_ranges(store, shard.name, shard_map)
         except BaseException:
             await store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from atoll.errors import StaleRoute, Unavailable
+from atoll.ids import ShardName
 from atoll.instant import ZERO, Timestamp
 from atoll.keyspace.shard_map import ShardMap
 
@@ -16,6 +17,7 @@ class MemoryCatalog:
         assert first_map.version == 1, "a region's first map has version 1"
         self._document: dict[str, Any] = first_map.encode()
         self._bound = ZERO
+        self._births: dict[ShardName, str] = {}
         self._closed = False
 
     async def shard_map(self) -> ShardMap:
@@ -36,6 +38,10 @@ class MemoryCatalog:
     async def raise_clock_bound(self, bound: Timestamp) -> None:
         self._check_open()
         self._bound = max(self._bound, bound)
+
+    async def known_birth(self, shard: ShardName, birth: str) -> str:
+        self._check_open()
+        return self._births.setdefault(shard, birth)
 
     async def close(self) -> None:
         self._closed = True

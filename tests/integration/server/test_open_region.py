@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import asyncpg
 import pytest
 
 from atoll.crdt.schema import Schema
@@ -67,6 +68,23 @@ async def test_shard_that_is_down_is_taken_in_when_it_comes(
                 await asyncio.sleep(0.02)
         assert region.stores[S2].identity.actor == "oslo/s2/1"
         assert await region.stores[S2].ownership()
+
+
+async def test_shard_that_was_lost_and_made_anew_is_refused_before_it_owns_anything(
+    fresh_database: Callable[[], str],
+) -> None:
+    first, second, replacement = fresh_database(), fresh_database(), fresh_database()
+    async with opened(topology(first, second)) as region:
+        assert region.problems() == {}
+    async with opened(topology(first, replacement)) as region:
+        assert "another database than the one its region has known" in region.problems()[S2]
+        with pytest.raises(Unavailable, match="mint dots a second time"):
+            await region.stores[S2].lease_counters(1)
+    connection = await asyncpg.connect(replacement)
+    assert await connection.fetchval("select count(*) from atoll.ownership") == 0
+    await connection.close()
+    async with opened(topology(first, second)) as region:
+        assert region.problems() == {}
 
 
 async def test_catalog_that_is_down_keeps_the_region_closed(fresh_database: Callable[[], str]) -> None:

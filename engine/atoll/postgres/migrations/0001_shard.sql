@@ -1,7 +1,8 @@
 -- One shard's storage: records, the change log, captured batches, what was applied of others, and ownership.
 -- The runner has created the schema and the table of migrations; everything here runs in its transaction.
 
--- Who this shard is. system_identifier and timeline tell a restored, cloned or promoted copy from the original.
+-- Who this shard is. system_identifier and timeline tell a restored, cloned or promoted copy from the original,
+-- the birth a database that was made anew.
 create table atoll.identity (
     single boolean primary key default true check (single),
     ring text not null,
@@ -10,7 +11,8 @@ create table atoll.identity (
     incarnation integer not null check (incarnation >= 1),
     system_identifier bigint not null,
     timeline integer not null,
-    leased bigint not null default 0
+    leased bigint not null default 0,
+    birth uuid not null default gen_random_uuid()
 ) with (fillfactor = 20);
 
 -- A record's newest state. No document: the record is deleted, and the row is its tombstone.
