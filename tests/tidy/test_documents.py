@@ -134,7 +134,7 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "see /work/main/docs",
+        "see /work/project/docs",
         "open('/root/x')",
         "/home/ada/project",
         "PIP_INDEX_URL=https://x",
