@@ -31,7 +31,7 @@ class AddWinsSet(MergeRule[Elements]):
 
     name = Rule.ADD_WINS_SET
     code = 3
-    allowed = "Add, Remove, Clear or Put with a set"
+    allowed = "add or remove elements, clear it, or put the whole record with a list in it"
     empty: Elements = MappingProxyType({})
 
     def apply(

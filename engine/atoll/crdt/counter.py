@@ -55,7 +55,7 @@ class Counter(MergeRule[Rows]):
 
     name = Rule.COUNTER
     code = 2
-    allowed = "Increment, Clear or Put with a number"
+    allowed = "increment it, clear it, or put the whole record with a number in it"
     empty: Rows = ()
 
     def apply(

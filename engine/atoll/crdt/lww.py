@@ -28,7 +28,7 @@ class LastWriterWins(MergeRule[Entries]):
 
     name = Rule.LWW
     code = 1
-    allowed = "Set, Clear or Put"
+    allowed = "assign a value, or clear it"
     empty: Entries = ()
 
     def apply(

@@ -7,18 +7,26 @@ instance of each lives in the registry.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from atoll.causality.dot import Dot
 from atoll.crdt.entries import Knowledge, Removed
-from atoll.crdt.operations import FieldOperation
+from atoll.crdt.operations import Add, Clear, FieldOperation, Increment, Remove, Set
 from atoll.crdt.schema import Rule
 from atoll.errors import WrongRule
 from atoll.ids import Actor
 from atoll.instant import Timestamp
 
 Payload = TypeVar("Payload")
+
+_REFUSED: Mapping[type[FieldOperation], str] = {
+    Set: "cannot be assigned",
+    Increment: "cannot be incremented",
+    Add: "has no elements to add",
+    Remove: "has no elements to remove",
+    Clear: "cannot be cleared",
+}
 
 
 class MergeRule(ABC, Generic[Payload]):
@@ -28,7 +36,7 @@ class MergeRule(ABC, Generic[Payload]):
     code: ClassVar[int]
     """The rule in stored bytes; frozen, never reused."""
     allowed: ClassVar[str]
-    """The operations the rule has, for messages."""
+    """What can be done with such a field, for messages: in words that fit every door, the command line included."""
     empty: Payload
 
     @abstractmethod
@@ -71,5 +79,5 @@ class MergeRule(ABC, Generic[Payload]):
 
     def refuse(self, operation: FieldOperation) -> WrongRule:
         """The error for an operation that this rule does not have."""
-        kind = type(operation).__name__
-        return WrongRule(f"field {operation.field!r} is a {self.name}, which has no {kind}: use {self.allowed}")
+        refused = _REFUSED[type(operation)]
+        return WrongRule(f"field {operation.field!r} follows the rule {self.name}, which {refused}: {self.allowed}")

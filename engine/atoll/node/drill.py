@@ -29,7 +29,7 @@ class Drill:
     def check(self, region: RegionName) -> None:
         """Raise :class:`Unavailable` if the drill cuts ``region`` off."""
         if region in self._cut_off_from:
-            raise Unavailable(f"a drill cuts this node off from {region}; `drill` with no regions restores it")
+            raise Unavailable(f"a drill cuts this node off from {region}; `atoll drill heal` ends it")
 
     async def wait_until_cut_off_from(self, region: RegionName) -> None:
         """Return as soon as ``region`` is cut off."""

@@ -18,13 +18,13 @@ from atoll.instant import timestamp
 from atoll.limits import FIELD_NAME_BYTES_MAX, FIELDS_MAX
 
 WRONG_RULE = [
-    (Set("visits", 1), "field 'visits' is a counter, which has no Set: use Increment"),
-    (Add("visits", (1,)), "field 'visits' is a counter, which has no Add"),
-    (Increment("tags", 1), "field 'tags' is a add_wins_set, which has no Increment: use Add, Remove"),
-    (Set("tags", 1), "no Set"),
-    (Increment("name", 1), "field 'name' is a lww, which has no Increment: use Set"),
-    (Add("name", ("x",)), "no Add"),
-    (Remove("name", ("x",)), "no Remove"),
+    (Set("visits", 1), "'visits' follows the rule counter, which cannot be assigned: increment it"),
+    (Add("visits", (1,)), "field 'visits' follows the rule counter, which has no elements to add"),
+    (Increment("tags", 1), "field 'tags' follows the rule add_wins_set, which cannot be incremented: add or remove"),
+    (Set("tags", 1), "cannot be assigned"),
+    (Increment("name", 1), "'name' follows the rule lww, which cannot be incremented: assign a value, or clear it"),
+    (Add("name", ("x",)), "has no elements to add"),
+    (Remove("name", ("x",)), "has no elements to remove"),
     (Increment("visits", 1.5), "an amount is int or Decimal, not float"),
     (Increment("visits", True), "an amount is int or Decimal, not bool"),
     (Increment("visits", "1"), "not str"),
