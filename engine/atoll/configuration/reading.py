@@ -40,8 +40,12 @@ def _parse(file: Path) -> dict[str, Any]:
     try:
         text = file.read_bytes().decode()
     except FileNotFoundError:
-        raise InvalidConfiguration(f"{file}: no such file; create it or name another one") from None
-    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(
+            f"{file}: no such file: `atoll init` writes one to begin with; or name another"
+        ) from None
+    except OSError as error:
+        raise InvalidConfiguration(f"{file}: cannot be read: {error.strerror}; correct its access rights") from error
+    except UnicodeDecodeError as error:
         raise InvalidConfiguration(f"{file}: cannot be read as UTF-8 text: {error}") from error
     try:
         return tomllib.loads(text)
@@ -73,7 +77,12 @@ def _expand_region(name: str, region: Any, problems: Problems) -> Any:
 
 
 def _expand_names(key: str, value: Any, problems: Problems) -> Any:
-    if not isinstance(value, list) or not key.endswith((".nodes", ".shards")):
+    if not key.endswith((".nodes", ".shards")):
+        return value
+    if isinstance(value, str):
+        problems.add(key, f'write a list: {key.rpartition(".")[2]} = ["{value}"]')
+        return {}
+    if not isinstance(value, list):
         return value
     names = [name for name in value if isinstance(name, str)]
     if len(names) < len(value):

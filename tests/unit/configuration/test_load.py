@@ -76,6 +76,13 @@ def allot_all(configuration: Configuration) -> Allotment:
 # -- good files ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("kind", "keys"), [("shards", 'shards = "x1"'), ("nodes", 'nodes = "x1"\nshards = ["s1"]')])
+def test_name_in_place_of_a_list_is_told_how_to_be_written(write: Write, kind: str, keys: str) -> None:
+    file = write(f'ring = "r"\n[regions.oslo]\n{keys}\n')
+    with pytest.raises(InvalidConfiguration, match=rf'regions\.oslo\.{kind}: write a list: {kind} = \["x1"\]'):
+        load(file)
+
+
 def test_good_file_becomes_a_topology(write: Write) -> None:
     configuration = load(write(GOOD))
     topology = configuration.topology(allot_all(configuration))
@@ -288,7 +295,7 @@ def test_bad_file_is_refused_naming_file_key_and_fix(name: str, write: Write) ->
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidConfiguration, match=r"nowhere\.toml: no such file"):
+    with pytest.raises(InvalidConfiguration, match=r"nowhere\.toml: no such file: `atoll init`"):
         load(tmp_path / "nowhere.toml")
 
 
