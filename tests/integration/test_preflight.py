@@ -140,4 +140,4 @@ async def test_all_problems_are_reported_at_once(fresh_database: Database) -> No
     slack = f"{fresh_database()}?synchronous_commit=off"
     with pytest.raises(InvalidConfiguration) as caught:
         await check_shards(FILE, {KEY: slack, "regions.there.shards.s1.dsn": "postgresql://127.0.0.1:1/x"})
-    assert "2 problem(s)" in str(caught.value)
+    assert "2 problems with databases" in str(caught.value)

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from atoll.cli.tables import plain_table
+from atoll.control import PeerStatus
 from atoll.operating.overview import Overview
-from atoll.operating.words import bytes_text, seconds_text
+from atoll.operating.words import bytes_text, counted, seconds_text
 
 
 def status_view(overview: Overview) -> Iterator[RenderableType]:
@@ -19,8 +20,9 @@ def status_view(overview: Overview) -> Iterator[RenderableType]:
     problems = overview.problems()
     regions = overview.regions()
     shards = sum(len(status.shards) for status in regions.values() if status is not None)
-    health = "[green]all is well[/]" if not problems else f"[bold red]{len(problems)} problem(s)[/]"
-    yield Text.from_markup(f"[bold]{overview.ring}[/]  {len(regions)} regions, {shards} shards  {health}\n")
+    health = "[green]all is well[/]" if not problems else f"[bold red]{counted(len(problems), 'problem')}[/]"
+    size = f"{counted(len(regions), 'region')}, {counted(shards, 'shard')}"
+    yield Text.from_markup(f"[bold]{overview.ring}[/]  {size}  {health}\n")
     yield _shards(overview)
     yield Text()
     yield _replication(overview)
@@ -53,15 +55,21 @@ def _replication(overview: Overview) -> Table:
         if view.status is None:
             continue
         for index, peer in enumerate(view.status.peers):
-            link = "[green]up[/]" if peer.connected else "[red]down[/]"
-            if peer.region in view.status.cut_off_from:
-                link = "[yellow]drill[/]"
+            cut = peer.region in view.status.cut_off_from
+            link = "[yellow]drill[/]" if cut else "[green]up[/]" if peer.connected else "[red]down[/]"
             table.add_row(
                 f"{view.region}/{view.node}" if index == 0 else "",
                 peer.region,
                 link,
-                f"{peer.batches_behind:,}",
-                seconds_text(peer.lag_p50_seconds),
-                seconds_text(peer.lag_p99_seconds),
+                f"{peer.batches_behind:,}" if peer.connected and not cut else "?",
+                *_lags(peer),
             )
     return table
+
+
+def _lags(peer: PeerStatus) -> tuple[str, str]:
+    """Median and 99th percentile; dashes when nothing was measured, and never one figure without the other."""
+    median = seconds_text(peer.lag_p50_seconds)
+    if peer.lag_p99_seconds > 0 >= peer.lag_p50_seconds:
+        median = "0.0 ms"
+    return median, seconds_text(peer.lag_p99_seconds)

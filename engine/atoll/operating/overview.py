@@ -35,8 +35,16 @@ class Overview:
         return found
 
     def problems(self) -> list[str]:
-        """What is wrong, one line each; none when all is well. A cut by a drill is told too: something is down."""
-        return [problem for view in self.nodes for problem in _problems(view)]
+        """What is wrong, one line each; none when all is well. A cut by a drill is told too, once for each region."""
+        return [*(problem for view in self.nodes for problem in _problems(view)), *self._drills()]
+
+    def _drills(self) -> Iterator[str]:
+        cuts: dict[RegionName, dict[RegionName, None]] = {}
+        for view in self.nodes:
+            if view.status is not None and view.status.cut_off_from:
+                cuts.setdefault(view.region, {}).update(dict.fromkeys(view.status.cut_off_from))
+        for region, others in cuts.items():
+            yield f"drill: {region} plays dead to {', '.join(others)}; `atoll drill heal` ends it"
 
     def as_json(self) -> dict[str, Any]:
         """Every figure, for scripts."""
@@ -57,9 +65,7 @@ def _problems(view: NodeView) -> Iterator[str]:
         if not shard.answering:
             yield f"shard {view.region}/{shard.name} does not answer {who}: {shard.problem}"
     for peer in view.status.peers:
-        if peer.region in view.status.cut_off_from:
-            yield f"drill: {who} plays dead to {peer.region}; `atoll drill heal` ends it"
-        elif not peer.connected:
+        if not peer.connected and peer.region not in view.status.cut_off_from:
             yield f"{who} receives nothing from {peer.region}: {peer.problem or 'not connected'}"
 
 

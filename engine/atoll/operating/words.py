@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 region``, ``2 regions``, ``4,711 rows``: for nouns whose plural ends in s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def seconds_text(seconds: float) -> str:
     """``0.4 ms``, ``23 ms``, ``1.4 s``, ``2 min 5 s``; a dash for nothing measured."""
     if seconds <= 0:

@@ -75,6 +75,36 @@ def test_drill_is_told_as_one() -> None:
     assert "drill" in printed(shown)
 
 
+def test_drill_is_one_problem_for_each_region() -> None:
+    virginia = RegionName("virginia")
+    peers = [*STATUS.peers, PeerStatus(region=virginia, connected=False)]
+    shown = overview(replace(STATUS, peers=peers, cut_off_from=[TOKYO, virginia]))
+    assert shown.problems() == ["drill: frankfurt plays dead to tokyo, virginia; `atoll drill heal` ends it"]
+
+
+def test_link_that_is_cut_or_down_does_not_claim_to_be_level() -> None:
+    down = replace(STATUS, peers=[PeerStatus(region=TOKYO, connected=False, problem="refused")])
+    for status in (replace(STATUS, cut_off_from=[TOKYO]), down):
+        [row] = [line for line in printed(overview(status)).splitlines() if line.startswith("frankfurt/n1")]
+        assert row.split()[3] == "?"
+
+
+def test_lag_shows_both_figures_or_neither() -> None:
+    def lags(p50: float, p99: float) -> str:
+        peer = PeerStatus(region=TOKYO, connected=True, lag_p50_seconds=p50, lag_p99_seconds=p99)
+        shown = printed(overview(replace(STATUS, peers=[peer])))
+        [row] = [line for line in shown.splitlines() if line.startswith("frankfurt/n1")]
+        return " ".join(row.split()[4:])
+
+    assert lags(0, 0.021) == "0.0 ms 21 ms"
+    assert lags(0, 0) == "– –"
+
+
+def test_one_of_a_kind_is_told_in_the_singular() -> None:
+    assert "1 region, 1 shard " in printed(overview(STATUS))
+    assert "1 problem\n" in printed(overview(None, "refused")).replace(" \n", "\n")
+
+
 def test_link_that_is_down_is_a_problem() -> None:
     peer = PeerStatus(region=TOKYO, connected=False, problem="refused")
     assert overview(replace(STATUS, peers=[peer])).problems() == ["frankfurt/n1 receives nothing from tokyo: refused"]

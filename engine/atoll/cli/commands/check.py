@@ -78,7 +78,10 @@ def verify(
 
 
 def _tell(verification: Verification) -> None:
+    from atoll.operating.words import counted
+
     colour = "green" if verification.is_identical else "red"
-    answers.print(f"[bold {colour}]{verification.verdict()}[/]  [dim]{verification.rows:,} rows compared[/]")
+    compared = counted(verification.rows, "row")
+    answers.print(f"[bold {colour}]{verification.verdict()}[/]  [dim]{compared} compared[/]")
     for line in verification.differences():
         answers.print(f"  [red]✗[/] {escape(line)}", soft_wrap=True)
