@@ -153,7 +153,7 @@ class Keeper:
                 entry.restarts += 1
                 self._note(entry, PartState.DOWN, None)
                 if entry.restarts >= limits.START_ATTEMPTS_MAX:
-                    raise NodeFailed(f"node {entry.region}/{entry.name} does not start:\n{node.tail()}")
+                    raise NodeFailed(f"node {entry.region}/{entry.name} does not start: {node.failure()}")
                 await asyncio.sleep(pause.after(0))
                 node.start()
                 self._note(entry, PartState.STARTING, node.pid)

@@ -11,11 +11,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
+
 from atoll import limits
 from atoll.supervisor.bounded_log import open_log
 from atoll.supervisor.http_probe import get_status
 
 _POLL_SECONDS = 0.05
+_TAIL_BYTES = 65_536
 
 
 class NodeProcess:
@@ -79,7 +82,22 @@ class NodeProcess:
             self._process.kill()
             self._process.wait()
 
-    def tail(self, lines: int = 12) -> str:
-        """The end of what it logged since its last start, for an error message."""
-        text = self._log.read_bytes()[self._log_start :][-8192:].decode(errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+    def failure(self, lines: int = 12) -> str:
+        """Why it ended, for an error message: the last error it logged since its last start, and where to read more;
+        the end of its log as it stands when there is no such entry."""
+        text = self._log.read_bytes()[self._log_start :][-_TAIL_BYTES:].decode(errors="replace")
+        ended = text.splitlines()
+        said = next(filter(None, map(_error_of, reversed(ended))), None)
+        return f"{said}\n(its log: {self._log})" if said else "\n".join([str(self._log), *ended[-lines:]])
+
+
+def _error_of(line: str) -> str | None:
+    """The message of a log entry that tells an error, with the last line of its traceback if it has one."""
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(entry, dict) or entry.get("level") not in ("error", "critical") or "event" not in entry:
+        return None
+    traceback = str(entry.get("exception", "")).strip().splitlines()
+    return ": ".join([str(entry["event"]), *traceback[-1:]])
