@@ -111,5 +111,31 @@ def test_help_names_every_exit_code(tmp_path: Path) -> None:
         assert f"{code} " in run.stdout
 
 
+def test_usage_error_is_json_when_asked_for(tmp_path: Path) -> None:
+    run = run_atoll("get", "cities", "--json", cwd=tmp_path)
+    assert run.returncode == 2
+    assert json.loads(run.stdout)["error"]["code"] == "usage"
+    assert "key" in json.loads(run.stdout)["error"]["message"]
+    assert run.stderr == ""
+
+
+def test_error_is_set_off_from_its_kind_and_in_one_line_for_a_pipe(tmp_path: Path) -> None:
+    run = run_atoll("up", cwd=tmp_path, columns=40)
+    assert run.stderr.startswith("invalid configuration: there is no atoll.toml here")
+    assert run.stderr.count("\n") == 1
+
+
+def test_put_without_fields_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    run = run_atoll("put", "cities", "x", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "--value '{}'" in run.stderr
+
+
+def test_help_flows_at_eighty_columns(tmp_path: Path) -> None:
+    said = run_atoll("up", "--help", cwd=tmp_path, columns=80).stdout
+    assert "ring goes on in the background, and what dies is started again" in " ".join(said.split())
+    assert "background, and\n" not in "\n".join(line.rstrip() for line in said.splitlines())
+
+
 def test_unknown_command_is_bad_input(tmp_path: Path) -> None:
     assert run_atoll("dwon", cwd=tmp_path).returncode == 2

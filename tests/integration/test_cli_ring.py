@@ -111,7 +111,8 @@ def test_cut_region_goes_on_alone_and_heals(ring: RingFolder) -> None:
     assert ring.json("get", "notes", "alone", "--region", "oslo", code=1) is None
     differences = ring.json("verify", code=1)["differences"]
     assert any("notes/alone" in line for line in differences)
-    ring.atoll("drill", "heal")
+    assert ring.atoll("drill", "heal").strip() == "healed: oslo, lima"
+    assert ring.atoll("drill", "heal").strip() == "nothing was cut"
     assert ring.json("verify", "--wait", "20")["verdict"] == "converged: 2 of 2 regions identical"
 
 

@@ -71,8 +71,14 @@ def plain(value: Any) -> Any:
 
 def report_error(error: AtollError, *, as_json: bool) -> None:
     """Say what went wrong: for people on standard error, for scripts as JSON on standard output."""
+    report(error.code, error.message, as_json=as_json)
+
+
+def report(code: str, message: str, *, as_json: bool) -> None:
+    """:func:`report_error` for what is no :class:`AtollError`. A terminal gets its lines broken between words; a pipe
+    gets them whole."""
     if as_json:
-        print_json({"error": {"code": error.code, "message": error.message}})
+        print_json({"error": {"code": code, "message": message or code}})
         return
-    title = error.code.replace("_", " ")
-    notes.print(f"[bold red]{title}[/] {escape(error.message)}", soft_wrap=True)
+    said = f": {escape(message)}" if message else ""
+    notes.print(f"[bold red]{code.replace('_', ' ')}[/]{said}", soft_wrap=not notes.is_terminal)

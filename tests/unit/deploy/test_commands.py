@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from atoll.cli.main import app
+from atoll.cli.application import app
 
 FENCE = re.compile(r"^```\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(?P<code>atoll [^`]+)`")

@@ -11,8 +11,10 @@ from rich.markup import escape
 
 from atoll.cli.commands.ring import PgBinOption
 from atoll.cli.exit_codes import ExitCode
+from atoll.cli.interruption import telling_what_is_left
 from atoll.cli.options import JsonOption
 from atoll.cli.output import answers, notes, print_json
+from atoll.supervisor.directory import RingDirectory
 
 
 def demo(
@@ -34,7 +36,8 @@ def demo(
     from atoll.demo.run import run_demo
 
     console = Console(highlight=False)
-    figures = run_demo(console, folder=folder, pg_bin=pg_bin, limit=cities, keep=keep, silent=as_json)
+    with telling_what_is_left(RingDirectory(folder / ".atoll"), folder / "atoll.toml"):
+        figures = run_demo(console, folder=folder, pg_bin=pg_bin, limit=cities, keep=keep, silent=as_json)
     if as_json:
         print_json(figures.as_json())
     else:

@@ -62,12 +62,16 @@ def heal(
     async def restore() -> list[str]:
         async with RingAccess(topology) as access:
             regions = list(topology.regions) if region is None else [access.region(region)]
+            views = (await access.overview()).nodes
+            cut = {view.region for view in views if view.status is not None and view.status.cut_off_from}
             for name in regions:
                 await access.drill(name, [])
-            return [str(name) for name in regions]
+            return [str(name) for name in regions if name in cut]
 
     regions = run(restore())
     if as_json:
         print_json({"healed": regions})
-    else:
+    elif regions:
         answers.print(f"healed: {', '.join(regions)}")
+    else:
+        answers.print("nothing was cut")

@@ -86,6 +86,8 @@ def put(
     """
     from atoll.cli.ring_access import connected, running_topology
 
+    if value is None and not assignments:
+        raise InvalidValue("nothing to write: give FIELD=VALUE, or --value '{}' for a record without fields")
     if value is not None and assignments:
         raise InvalidValue("give the fields either as FIELD=VALUE or with --value, not both")
     fields = parse_assignments(assignments or []) if value is None else parse_object(value)
@@ -123,7 +125,8 @@ def update(
 ) -> None:
     """Change some fields of a record by operations that merge, as one write.
 
-    For example: [bold]atoll update cities Köln --country DE --increment visits=1 --add tags=carnival[/]
+    For example: [bold]atoll update cities Köln --country DE 'motto=Kölle alaaf'[/], or
+    [bold]atoll update cities Köln --country DE --increment visits=1 --add tags=carnival[/]
     """
     from atoll.cli.ring_access import connected, running_topology
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from atoll.cli.interruption import telling_what_is_left
 from atoll.cli.options import DEFAULT_CONFIGURATION, ConfigOption, JsonOption
 from atoll.cli.output import answers, doing, notes, print_json
 from atoll.cli.ring_files import directory_of, load_configuration
@@ -63,9 +64,9 @@ def up(
     check_stopped(directory)
     asyncio.run(_preflight(configuration, pg_bin))
     if foreground:
-        _stay(configuration, directory, pg_bin)
+        _stay(configuration, directory, pg_bin, as_json)
         return
-    with ring_progress() as on_change:
+    with telling_what_is_left(directory, config), ring_progress() as on_change:
         state = start_in_background(configuration.file, directory, pg_bin=pg_bin, on_change=on_change)
     if as_json:
         print_json(state)
@@ -78,22 +79,39 @@ async def _preflight(configuration: Configuration, pg_bin: Path | None) -> None:
     """What only servers and this machine can answer; raises with every problem found."""
     from atoll.postgres.launcher import find_binaries
     from atoll.postgres.preflight import check_shards
+    from atoll.supervisor.addresses import check_addresses
 
+    check_addresses(configuration)
     await check_shards(configuration.file, configuration.given_dsns())
     if configuration.shards_to_launch():
         await find_binaries(pg_bin)
 
 
-def _stay(configuration: Configuration, directory: RingDirectory, pg_bin: Path | None) -> None:
+def _stay(configuration: Configuration, directory: RingDirectory, pg_bin: Path | None, as_json: bool) -> None:
+    from atoll.cli.tables import ring_table
     from atoll.logs import configure_logging
+    from atoll.server.ring_state import Phase, RingState
     from atoll.supervisor.__main__ import keep
     from atoll.supervisor.background import sweep
+
+    told = False
+
+    def tell_running(state: RingState) -> None:
+        nonlocal told
+        if told or state.phase is not Phase.RUNNING:
+            return
+        told = True
+        if as_json:
+            print_json(state)
+        else:
+            answers.print(ring_table(state))
+            answers.print("[dim]the ring runs until you stop it:[/] Ctrl-C")
 
     configure_logging()
     sweep(directory)
     directory.create()
     with directory.held():
-        asyncio.run(keep(configuration, directory, pg_bin))
+        asyncio.run(keep(configuration, directory, pg_bin, tell_running))
         directory.state_file.unlink(missing_ok=True)
 
 
