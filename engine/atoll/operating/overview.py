@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from atoll.control import NodeStatus
 from atoll.ids import NodeName, RegionName
+
+Drills = Mapping[RegionName, Collection[RegionName]]
+"""Regions that play dead, and to whom."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +38,21 @@ class Overview:
         return found
 
     def problems(self) -> list[str]:
-        """What is wrong, one line each; none when all is well. A cut by a drill is told too, once for each region."""
-        return [*(problem for view in self.nodes for problem in _problems(view)), *self._drills()]
+        """What is wrong, one line each; none when all is well. A drill is told too: once, by the region that plays
+        dead, and not again by every link that it cuts."""
+        drills = self._drills()
+        found = [problem for view in self.nodes for problem in _problems(view, drills)]
+        return found + [
+            f"drill: {region} plays dead to {', '.join(others)}; `atoll drill heal` ends it"
+            for region, others in drills.items()
+        ]
 
-    def _drills(self) -> Iterator[str]:
-        cuts: dict[RegionName, dict[RegionName, None]] = {}
+    def _drills(self) -> Drills:
+        drills: dict[RegionName, dict[RegionName, None]] = {}
         for view in self.nodes:
             if view.status is not None and view.status.cut_off_from:
-                cuts.setdefault(view.region, {}).update(dict.fromkeys(view.status.cut_off_from))
-        for region, others in cuts.items():
-            yield f"drill: {region} plays dead to {', '.join(others)}; `atoll drill heal` ends it"
+                drills.setdefault(view.region, {}).update(dict.fromkeys(view.status.cut_off_from))
+        return drills
 
     def as_json(self) -> dict[str, Any]:
         """Every figure, for scripts."""
@@ -56,7 +64,7 @@ class Overview:
         }
 
 
-def _problems(view: NodeView) -> Iterator[str]:
+def _problems(view: NodeView, drills: Drills) -> Iterator[str]:
     who = f"{view.region}/{view.node}"
     if view.status is None:
         yield f"node {who} does not answer: {view.problem}"
@@ -65,7 +73,8 @@ def _problems(view: NodeView) -> Iterator[str]:
         if not shard.answering:
             yield f"shard {view.region}/{shard.name} does not answer {who}: {shard.problem}"
     for peer in view.status.peers:
-        if not peer.connected and peer.region not in view.status.cut_off_from:
+        drilled = peer.region in drills.get(view.region, ()) or view.region in drills.get(peer.region, ())
+        if not peer.connected and not drilled:
             yield f"{who} receives nothing from {peer.region}: {peer.problem or 'not connected'}"
 
 

@@ -82,6 +82,17 @@ def test_drill_is_one_problem_for_each_region() -> None:
     assert shown.problems() == ["drill: frankfurt plays dead to tokyo, virginia; `atoll drill heal` ends it"]
 
 
+def test_link_that_the_other_side_of_a_drill_misses_is_no_problem_of_its_own() -> None:
+    tokyo = replace(STATUS, region=TOKYO, peers=[], cut_off_from=[FRANKFURT])
+    cut = replace(STATUS, peers=[PeerStatus(region=TOKYO, connected=False, problem="a drill")])
+    views = [
+        NodeView(region=FRANKFURT, node=N1, status=cut),
+        NodeView(region=TOKYO, node=N1, status=tokyo),
+    ]
+    problems = Overview(ring="demo", nodes=views).problems()
+    assert problems == ["drill: tokyo plays dead to frankfurt; `atoll drill heal` ends it"]
+
+
 def test_link_that_is_cut_or_down_does_not_claim_to_be_level() -> None:
     down = replace(STATUS, peers=[PeerStatus(region=TOKYO, connected=False, problem="refused")])
     for status in (replace(STATUS, cut_off_from=[TOKYO]), down):
