@@ -102,6 +102,7 @@ def stop(directory: RingDirectory) -> None:
     Asks the supervisor first; one that does not end in time is killed, and its children with it.
     """
     state = running_state(directory)
+    command = _command_of(state.supervisor)
     with contextlib.suppress(ProcessLookupError):
         os.kill(state.supervisor, signal.SIGTERM)
     if not _until(lambda: not directory.is_held(), limits.RING_STOP_SECONDS_MAX):
@@ -111,6 +112,8 @@ def stop(directory: RingDirectory) -> None:
             raise OperatorError(f"supervisor process {state.supervisor} does not end; see {directory.logs}")
     if (child := _children.pop(state.supervisor, None)) is not None:
         child.wait(limits.SERVER_ABORT_SECONDS_MAX)
+    elif command:  # the lock falls a moment before the process ends
+        _until(lambda: _command_of(state.supervisor) != command, limits.SERVER_ABORT_SECONDS_MAX)
     sweep(directory)
 
 
@@ -133,11 +136,15 @@ def sweep(directory: RingDirectory) -> None:
 
 def _is_ours(pid: int, directory: RingDirectory) -> bool:
     """Whether the process still is the one that the state names: its command line carries this directory."""
+    return os.fsencode(directory.path) in _command_of(pid)
+
+
+def _command_of(pid: int) -> bytes:
+    """The command line of a process that runs; empty for one that has ended."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return False
-    return os.fsencode(directory.path) in command
+        return b""
 
 
 def _until(condition: Callable[[], bool], timeout_seconds: float) -> bool:
