@@ -51,7 +51,7 @@ class RowWrite:
     document: bytes | None
     """Readable JSON of the value; ``None`` when the record is deleted."""
     counter: int
-    """The greatest dot counter of this write; orders the changes of one record in the log."""
+    """The greatest dot counter of this write: a writer whose answer was lost recognises its attempt by it."""
     timestamp: Timestamp
 
 
