@@ -9,6 +9,9 @@ from atoll.errors import AtollError
 from atoll.postgres.launcher.settings import HOST, free_port
 from atoll.server.ring_state import NodeEntry, Phase, RingState, ServerEntry
 
+_NODE_PORTS = range(20_000, 24_000)
+"""Apart from those of the servers: these choose theirs while the nodes' are allotted and not yet listened on."""
+
 
 def planned_state(configuration: Configuration, supervisor: int) -> RingState:
     """What is to run: a server for each shard without a DSN, and every node, each with two addresses."""
@@ -44,7 +47,7 @@ def failed_state(configuration: Configuration, error: AtollError) -> RingState:
 
 
 def _free_address(taken: set[int]) -> str:
-    while (port := free_port()) in taken:
+    while (port := free_port(_NODE_PORTS)) in taken:
         pass
     taken.add(port)
     return f"{HOST}:{port}"

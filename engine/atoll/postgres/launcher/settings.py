@@ -29,7 +29,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 )
 """What holds unless a server's own settings say otherwise."""
 
-PORTS = range(20_000, 32_000)
+PORTS = range(24_000, 32_000)
 """Below the range that Linux and macOS give to outgoing connections: while a server is down between a crash and its
 restart, no client of somebody else's can take its port by accident."""
 
@@ -54,10 +54,10 @@ def options(settings: Mapping[str, str]) -> list[str]:
     return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
-def free_port() -> int:
+def free_port(among: range = PORTS) -> int:
     """A loopback port on which nothing listens at this moment; the caller must bear that it is taken meanwhile."""
     while True:
-        port = PORTS[secrets.randbelow(len(PORTS))]
+        port = among[secrets.randbelow(len(among))]
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind((HOST, port))
