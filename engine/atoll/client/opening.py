@@ -46,4 +46,5 @@ async def open_embedded(
             progress=RegionProgress(here.stores, clock),
         )
         await stack.enter_async_context(engine)
+        engine.session(tokens)  # a token that is refused is refused here, while the stack still closes everything
         return EmbeddedDoor(engine, stack.pop_all().aclose, tokens)

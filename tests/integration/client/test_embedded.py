@@ -17,6 +17,7 @@ from atoll.client.opening import open_embedded
 from atoll.errors import (
     InvalidConfiguration,
     InvalidRequest,
+    InvalidToken,
     OutcomeUnknown,
     PartialFailure,
     Retryable,
@@ -128,6 +129,21 @@ async def test_region_that_is_not_in_the_ring_is_refused(ring: Topology) -> None
             clock=SystemClock(),
             entropy=SystemEntropy(),
         )
+
+
+async def test_refused_token_leaves_nothing_running(ring: Topology) -> None:
+    before = asyncio.all_tasks()
+    with pytest.raises(InvalidToken):
+        await open_embedded(
+            ring,
+            next(iter(ring.regions)),
+            transport=Wires(),
+            token_key=KEY,
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
+            tokens=["forged"],
+        )
+    assert asyncio.all_tasks() == before
 
 
 @dataclass
