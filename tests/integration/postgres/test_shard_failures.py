@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
 from itertools import count
 
 import asyncpg
 import pytest
-from tests.contracts.records import FRANKFURT, Writer, record_id, rows_of, visits, visits_of
+from tests.contracts.records import Writer, record_id, rows_of, visits, visits_of
 from tests.fixtures.servers import run_in_main
+from tests.integration.postgres.conftest import Connect
 
 from atoll.causality.cut import Cut
 from atoll.errors import OutcomeUnknown, Unavailable
@@ -19,11 +19,9 @@ from atoll.ids import RecordId
 from atoll.keyspace.key_range import EVERYTHING
 from atoll.ports import Outcome, Ownership, ShardStore
 from atoll.postgres.launcher import Binaries, Server, ServerSpec, start_servers
-from atoll.postgres.shard_store import open_shard_store
 
 DEADLINE_SECONDS = 20
 _numbers = count(1)
-Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 @pytest.fixture(scope="module")
@@ -44,27 +42,6 @@ async def dsn(server: Server) -> str:
     if not server.is_running:
         await server.start()
     return await server.create_database(f"shard_{next(_numbers)}")
-
-
-@pytest.fixture
-async def store(dsn: str) -> AsyncIterator[ShardStore]:
-    opened = await open_shard_store(dsn, FRANKFURT, "ring")
-    await opened.claim(Ownership(range=EVERYTHING, epoch=1))
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def connect(dsn: str) -> AsyncIterator[Connect]:
-    """Connections beside the store's; they are cut after the test."""
-    async with AsyncExitStack() as exits:
-
-        async def connected() -> asyncpg.Connection:
-            connection = await asyncpg.connect(dsn)
-            exits.callback(connection.terminate)
-            return connection
-
-        yield connected
 
 
 async def lock_row(stranger: asyncpg.Connection, record: RecordId) -> asyncpg.Connection:

@@ -4,18 +4,17 @@ into a full one, and what an old open transaction leaves behind is not read agai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 
 import asyncpg
 import pytest
-from tests.contracts.records import FRANKFURT, TOKYO, capture_all, record_id, rows_of
+from tests.contracts.records import TOKYO, capture_all, record_id, rows_of
+from tests.integration.postgres.conftest import Connect
 
 from atoll.causality.cut import Cut
 from atoll.instant import Timestamp
 from atoll.keyspace.key_range import EVERYTHING
-from atoll.ports import Ownership, Rows, RowWrite, ShardStore
-from atoll.postgres.shard_store import open_shard_store
+from atoll.ports import Rows, RowWrite, ShardStore
 from atoll.replication.rows import Row, encode_rows
 
 GROUP = 250
@@ -24,7 +23,6 @@ select relname, seq_tup_read from pg_stat_user_tables
 where schemaname = 'atoll' and relname in ('record', 'change_log', 'dependency') and seq_tup_read > 0
 """
 OTHERS = "select count(*) from pg_stat_activity where application_name = 'atoll' and datname = current_database()"
-Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 def group(start: int, turn: int) -> list[RowWrite]:
@@ -62,27 +60,6 @@ async def use_everything(store: ShardStore) -> None:
 @pytest.fixture
 async def dsn(fresh_database: Callable[[], str]) -> str:
     return await asyncio.to_thread(fresh_database)
-
-
-@pytest.fixture
-async def store(dsn: str) -> AsyncIterator[ShardStore]:
-    opened = await open_shard_store(dsn, FRANKFURT, "ring")
-    await opened.claim(Ownership(range=EVERYTHING, epoch=1))
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def connect(dsn: str) -> AsyncIterator[Connect]:
-    """Connections beside the store's; they are cut after the test."""
-    async with AsyncExitStack() as exits:
-
-        async def connected() -> asyncpg.Connection:
-            connection = await asyncpg.connect(dsn)
-            exits.callback(connection.terminate)
-            return connection
-
-        yield connected
 
 
 async def test_no_hot_statement_ever_reads_a_whole_table(store: ShardStore, connect: Connect) -> None:
