@@ -15,6 +15,7 @@ from atoll.ids import CollectionName, RecordId, RegionName, ShardName, ZoneName
 from atoll.instant import Timestamp
 from atoll.keyspace.key_range import KeyRange
 from atoll.keyspace.shard_map import ShardMap
+from atoll.keyspace.topology import Region, Shard
 from atoll.replication.messages import Acknowledgement, Hello, StreamMessage
 from atoll.requests import Reply, Request
 from atoll.shard_values import (
@@ -223,6 +224,19 @@ class Catalog(Protocol):
 
     async def close(self) -> None:
         """Release connections. Idempotent."""
+        ...
+
+
+class Storage(Protocol):
+    """Where a region's databases are opened: what its configuration calls a shard or a catalog, as a port."""
+
+    async def open_catalog(self, region: Region, first_map: ShardMap) -> Catalog:
+        """The region's catalog, made with ``first_map`` if it is new. Raises :class:`~atoll.errors.Unavailable`, or
+        an :class:`~atoll.errors.OperatorError` for what only a person can mend."""
+        ...
+
+    async def open_shard(self, ring: str, region: Region, shard: Shard) -> ShardStore:
+        """The store of one shard, fit to keep promises; raises as :meth:`open_catalog` does."""
         ...
 
 

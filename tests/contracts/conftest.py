@@ -15,8 +15,8 @@ from atoll.keyspace.key_range import EVERYTHING
 from atoll.ports import Ownership, ShardStore
 from atoll.postgres.launcher import Server
 from atoll.postgres.shard_store import open_shard_store
-from atoll.simulation.memory_shard import MemoryShard
-from atoll.simulation.memory_store import MemoryShardStore
+from atoll.simulation.storage.memory_shard import MemoryShard
+from atoll.simulation.storage.memory_store import MemoryShardStore
 
 OpenStore = Callable[..., Awaitable[ShardStore]]
 """``(origin=FRANKFURT, *, beside=None, claims=True)``: a store on a shard of its own, or on the shard of another

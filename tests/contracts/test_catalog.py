@@ -13,7 +13,7 @@ from atoll.instant import Timestamp
 from atoll.keyspace.shard_map import ShardMap, initial_map
 from atoll.ports import Catalog
 from atoll.postgres.catalog import open_catalog
-from atoll.simulation.memory_catalog import MemoryCatalog
+from atoll.simulation.storage.memory_catalog import MemoryCatalog
 
 FIRST = initial_map([ZoneName("europe"), ZoneName("global")], [ShardName("s1"), ShardName("s2")])
 

@@ -21,7 +21,7 @@ from atoll.keyspace.key_range import EVERYTHING, KeyRange
 from atoll.ports import ApplyResult, Ownership, Rows, RowWrite, ShardIdentity, ShardStore, StoreStatistics
 from atoll.postgres.shard_store import open_shard_store
 from atoll.replication.rows import Row, decode_rows, encode_rows
-from atoll.simulation.memory_store import MemoryShardStore
+from atoll.simulation.storage.memory_store import MemoryShardStore
 
 RECORDS = [record_id(number, zone) for number in (1, 2) for zone in ("eu", "us")]
 RANGES = [KeyRange(b"", record_id(2).position), KeyRange(record_id(2).position, b"us"), KeyRange(b"us", None)]

@@ -30,7 +30,7 @@ from atoll.errors import Unavailable
 from atoll.ids import RecordId, RegionName, ShardName
 from atoll.replication.backoff import Backoff
 from atoll.replication.messages import Acknowledgement, Hello
-from atoll.simulation.memory_store import MemoryShardStore, Phase
+from atoll.simulation.storage.memory_store import MemoryShardStore, Phase
 from atoll.system_entropy import SystemEntropy
 
 BOTH = (FRANKFURT, TOKYO)

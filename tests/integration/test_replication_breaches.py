@@ -36,7 +36,7 @@ from atoll.replication.frames import FrameCutter
 from atoll.replication.messages import Acknowledgement, BatchPart, Heartbeat, Hello, StreamMessage
 from atoll.replication.residency import ZoneSet
 from atoll.replication.rows import Row, encode_rows
-from atoll.simulation.memory_store import Phase
+from atoll.simulation.storage.memory_store import Phase
 from atoll.system_clock import SystemClock
 
 BOTH = (FRANKFURT, TOKYO)

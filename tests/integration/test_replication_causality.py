@@ -27,7 +27,7 @@ from tests.fixtures.regions import (
 from atoll.causality.cut import Cut
 from atoll.errors import Unavailable
 from atoll.ids import Origin, RecordId, RegionName, ShardName
-from atoll.simulation.memory_store import MemoryShardStore, Phase
+from atoll.simulation.storage.memory_store import MemoryShardStore, Phase
 
 S1, S2 = ShardName("s1"), ShardName("s2")
 CAUSE, EFFECT, OTHER = (record_id(number << 56, "global") for number in (1, 40, 80))

@@ -13,7 +13,7 @@ from atoll.ids import Origin, ShardName, ZoneName
 from atoll.keyspace.position import hashed_position
 from atoll.node.engine import Engine
 from atoll.requests import Consistency, Found, Request
-from atoll.simulation.memory_store import MemoryShardStore, Phase
+from atoll.simulation.storage.memory_store import MemoryShardStore, Phase
 
 
 def key_on(region: RunningRegion, shard: ShardName) -> str:

@@ -19,12 +19,12 @@ TIERS: list[set[str]] = [
     {"control", "metrics", "ports", "requests", "shard_values"},  # the vocabulary of the engine, peers
     {"node"},
     {"wire"},
-    {"configuration", "http", "logs", "postgres", "rpc", "simulation", "system_clock", "system_entropy"},  # edges
+    {"configuration", "http", "logs", "postgres", "rpc", "system_clock", "system_entropy"},  # edges
     {"server"},
     {"client"},
     {"operating"},
     {"supervisor"},
-    {"bench", "demo"},
+    {"bench", "demo", "simulation"},
     {"cli"},
 ]
 PEERS = (TIERS[0], TIERS[5])

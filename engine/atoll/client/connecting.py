@@ -19,6 +19,7 @@ from atoll.ids import RegionName
 from atoll.limits import DEADLINE_SECONDS_DEFAULT
 from atoll.rpc.transport import GrpcTransport
 from atoll.server.allotment import allotment_of
+from atoll.server.postgres_storage import PostgresStorage
 from atoll.server.ring_state import STATE_FILE_NAME, RingState
 from atoll.system_clock import SystemClock
 from atoll.system_entropy import SystemEntropy
@@ -132,6 +133,7 @@ async def _embedded(configuration: Configuration, region: str | None, token: str
     return await open_embedded(
         topology,
         RegionName(region),
+        storage=PostgresStorage(),
         transport=GrpcTransport(topology),
         token_key=read_token_key(configuration),
         clock=SystemClock(),

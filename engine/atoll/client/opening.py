@@ -11,7 +11,7 @@ from atoll.keyspace.topology import Topology
 from atoll.metrics import Metrics
 from atoll.node.engine import Engine
 from atoll.node.progress import RegionProgress
-from atoll.ports import Clock, Entropy, Transport
+from atoll.ports import Clock, Entropy, Storage, Transport
 from atoll.server.region import open_region
 
 
@@ -19,6 +19,7 @@ async def open_embedded(
     topology: Topology,
     region: RegionName,
     *,
+    storage: Storage,
     transport: Transport,
     token_key: bytes,
     clock: Clock,
@@ -32,7 +33,9 @@ async def open_embedded(
     """
     async with AsyncExitStack() as stack:
         stack.push_async_callback(transport.close)
-        here = await stack.enter_async_context(open_region(topology, region, clock=clock, entropy=entropy))
+        here = await stack.enter_async_context(
+            open_region(topology, region, storage=storage, clock=clock, entropy=entropy)
+        )
         engine = Engine(
             topology=topology,
             region=region,

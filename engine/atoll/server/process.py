@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 import structlog
 
-from atoll.errors import Unavailable
 from atoll.http.application import build_application
 from atoll.http.health import Readiness
 from atoll.http.server import HttpServer
@@ -23,12 +21,12 @@ from atoll.keyspace.topology import Node, Topology
 from atoll.metrics import Metrics
 from atoll.node.drill import Drill
 from atoll.ports import Clock, Entropy
-from atoll.replication.backoff import Backoff
 from atoll.rpc.server import NodeServer
 from atoll.rpc.transport import GrpcTransport
 from atoll.server.assembly import assembled
+from atoll.server.postgres_storage import PostgresStorage
 from atoll.server.readiness import check_shards
-from atoll.server.region import OpenRegion, open_region
+from atoll.server.region import OpenRegion, region_at_last
 
 _log = structlog.get_logger(__name__)
 
@@ -80,7 +78,16 @@ class NodeProcess:
 
     async def _serve(self, stop: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
-            self._here = await stack.enter_async_context(self._region_at_last())
+            self._here = await stack.enter_async_context(
+                region_at_last(
+                    self._topology,
+                    self._region,
+                    storage=PostgresStorage(),
+                    clock=self._clock,
+                    entropy=self._entropy,
+                    on_problem=self._cannot_open,
+                )
+            )
             transport = GrpcTransport(self._topology)
             stack.push_async_callback(transport.close)
             parts = await stack.enter_async_context(
@@ -107,25 +114,10 @@ class NodeProcess:
             await server.set_serving(False)
             await parts.replication.stop()  # its streams never end by themselves, and would use up the grace
 
-    @asynccontextmanager
-    async def _region_at_last(self) -> AsyncIterator[OpenRegion]:
-        """The region, as soon as its catalog answers."""
-        backoff = Backoff()
-        while True:
-            opening = open_region(self._topology, self._region, clock=self._clock, entropy=self._entropy)
-            try:
-                here = await opening.__aenter__()
-                break
-            except Unavailable as error:
-                if error.message != self._problem:
-                    _log.warning("the region cannot be opened yet", problem=error.message)
-                self._problem = error.message
-            await self._clock.sleep(self._entropy.uniform(0, backoff.ceiling_seconds))
-            backoff = backoff.failed()
-        try:
-            yield here
-        finally:
-            await opening.__aexit__(None, None, None)
+    def _cannot_open(self, problem: str) -> None:
+        if problem != self._problem:
+            _log.warning("the region cannot be opened yet", problem=problem)
+        self._problem = problem
 
     async def _readiness(self) -> Readiness:
         if self._here is None or not self._is_serving:

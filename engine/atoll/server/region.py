@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from atoll.errors import InvalidConfiguration
+from atoll.errors import InvalidConfiguration, Unavailable
 from atoll.ids import Origin, RegionName, ShardName
 from atoll.keyspace.shard_map import ShardMap, initial_map
 from atoll.keyspace.topology import Region, Shard, Topology
 from atoll.node.clock_keeper import ClockKeeper
 from atoll.node.restarting import RestartingTasks
-from atoll.ports import Catalog, Clock, Entropy, ShardStore
-from atoll.postgres.catalog import open_catalog
-from atoll.postgres.shard_store import open_shard_store
+from atoll.ports import Catalog, Clock, Entropy, ShardStore, Storage
+from atoll.replication.backoff import Backoff
 from atoll.server.births import check_birth
 from atoll.server.claiming import claim_first_ranges
 from atoll.server.late_store import LateShardStore
@@ -40,7 +39,7 @@ class OpenRegion:
 
 @asynccontextmanager
 async def open_region(
-    topology: Topology, region: RegionName, *, clock: Clock, entropy: Entropy
+    topology: Topology, region: RegionName, *, storage: Storage, clock: Clock, entropy: Entropy
 ) -> AsyncIterator[OpenRegion]:
     """Open a region for the length of a block.
 
@@ -51,12 +50,12 @@ async def open_region(
     here = region_of(topology, region)
     first = initial_map([zone.name for zone in topology.hosted_zones(region)], [shard.name for shard in here.shards])
     async with AsyncExitStack() as stack:
-        catalog = await open_catalog(_catalog_dsn(here), first)
+        catalog = await storage.open_catalog(here, first)
         stack.push_async_callback(catalog.close)
         shard_map = await catalog.shard_map()
         clock_keeper = await ClockKeeper.open(clock, catalog)
         stack.push_async_callback(clock_keeper.close)
-        stores = {shard.name: _store(topology, here, shard, shard_map, catalog) for shard in here.shards}
+        stores = {shard.name: _store(topology, here, shard, shard_map, catalog, storage) for shard in here.shards}
         for store in stores.values():
             stack.push_async_callback(store.close)
         late = RestartingTasks(clock, entropy)
@@ -76,11 +75,11 @@ def region_of(topology: Topology, name: RegionName) -> Region:
     return found
 
 
-def _store(topology: Topology, region: Region, shard: Shard, shard_map: ShardMap, catalog: Catalog) -> LateShardStore:
-    origin = Origin(region.name, shard.name)
-
+def _store(
+    topology: Topology, region: Region, shard: Shard, shard_map: ShardMap, catalog: Catalog, storage: Storage
+) -> LateShardStore:
     async def opening() -> ShardStore:
-        store = await open_shard_store(_dsn(region, shard), origin, topology.ring)
+        store = await storage.open_shard(topology.ring, region, shard)
         try:
             await check_birth(store, catalog)
             await claim_first_ranges(store, shard.name, shard_map)
@@ -89,16 +88,31 @@ def _store(topology: Topology, region: Region, shard: Shard, shard_map: ShardMap
             raise
         return store
 
-    return LateShardStore(origin, opening)
+    return LateShardStore(Origin(region.name, shard.name), opening)
 
 
-def _catalog_dsn(region: Region) -> str:
-    return region.catalog_dsn or _dsn(region, region.shards[0])
-
-
-def _dsn(region: Region, shard: Shard) -> str:
-    if shard.dsn is None:
-        raise InvalidConfiguration(
-            f"shard {region.name}/{shard.name} has no database: give its dsn, or start the ring with `atoll up`"
-        )
-    return shard.dsn
+@asynccontextmanager
+async def region_at_last(
+    topology: Topology,
+    region: RegionName,
+    *,
+    storage: Storage,
+    clock: Clock,
+    entropy: Entropy,
+    on_problem: Callable[[str], None],
+) -> AsyncIterator[OpenRegion]:
+    """:func:`open_region`, tried until the catalog answers; ``on_problem`` is told why it waits, each time."""
+    backoff = Backoff()
+    while True:
+        opening = open_region(topology, region, storage=storage, clock=clock, entropy=entropy)
+        try:
+            here = await opening.__aenter__()
+            break
+        except Unavailable as error:
+            on_problem(error.message)
+        await clock.sleep(entropy.uniform(0, backoff.ceiling_seconds))
+        backoff = backoff.failed()
+    try:
+        yield here
+    finally:
+        await opening.__aexit__(None, None, None)

@@ -26,6 +26,7 @@ from atoll.errors import (
 )
 from atoll.keyspace.topology import Shard, Topology
 from atoll.postgres.launcher import Server
+from atoll.server.postgres_storage import PostgresStorage
 from atoll.system_clock import SystemClock
 from atoll.system_entropy import SystemEntropy
 
@@ -47,6 +48,7 @@ async def embedded(ring: Topology, *, token: str = "", timeout_seconds: float = 
     door = await open_embedded(
         ring,
         HERE,
+        storage=PostgresStorage(),
         transport=Wires(),
         token_key=KEY,
         clock=SystemClock(),
@@ -124,6 +126,7 @@ async def test_region_that_is_not_in_the_ring_is_refused(ring: Topology) -> None
         await open_embedded(
             ring,
             "paris",  # type: ignore[arg-type]
+            storage=PostgresStorage(),
             transport=Wires(),
             token_key=KEY,
             clock=SystemClock(),
@@ -137,6 +140,7 @@ async def test_refused_token_leaves_nothing_running(ring: Topology) -> None:
         await open_embedded(
             ring,
             next(iter(ring.regions)),
+            storage=PostgresStorage(),
             transport=Wires(),
             token_key=KEY,
             clock=SystemClock(),

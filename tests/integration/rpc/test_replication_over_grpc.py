@@ -29,7 +29,7 @@ from atoll.replication.messages import Hello
 from atoll.requests import Reply, Request
 from atoll.rpc.server import NodeServer
 from atoll.rpc.transport import GrpcTransport
-from atoll.simulation.memory_store import MemoryShardStore
+from atoll.simulation.storage.memory_store import MemoryShardStore
 
 
 async def no_requests(request: Request) -> Reply:

@@ -13,6 +13,7 @@ from atoll.errors import InvalidConfiguration, Unavailable
 from atoll.ids import GLOBAL_ZONE, CollectionName, NodeName, RegionName, ShardName
 from atoll.keyspace.topology import Collection, Node, Region, Shard, Strategy, Topology, Zone
 from atoll.postgres.launcher import Server, StopMode
+from atoll.server.postgres_storage import PostgresStorage
 from atoll.server.region import open_region
 from atoll.system_clock import SystemClock
 from atoll.system_entropy import SystemEntropy
@@ -36,7 +37,7 @@ def topology(first: str, second: str) -> Topology:
 
 
 def opened(ring: Topology):  # type: ignore[no-untyped-def]
-    return open_region(ring, OSLO, clock=SystemClock(), entropy=SystemEntropy())
+    return open_region(ring, OSLO, storage=PostgresStorage(), clock=SystemClock(), entropy=SystemEntropy())
 
 
 async def test_shards_own_the_whole_zone_between_them_after_racing_openings(
@@ -96,6 +97,10 @@ async def test_catalog_that_is_down_keeps_the_region_closed(fresh_database: Call
 async def test_unknown_region_is_told_with_those_that_exist(fresh_database: Callable[[], str]) -> None:
     with pytest.raises(InvalidConfiguration, match="oslo"):
         async with open_region(
-            topology("a", "b"), RegionName("bergen"), clock=SystemClock(), entropy=SystemEntropy()
+            topology("a", "b"),
+            RegionName("bergen"),
+            storage=PostgresStorage(),
+            clock=SystemClock(),
+            entropy=SystemEntropy(),
         ):
             pass

@@ -9,7 +9,7 @@ from tests.fixtures.network import Network
 from tests.fixtures.regions import TOKYO, eventually, memory_stores, region_on, topology_of
 
 from atoll.errors import AtollError, Unavailable, UnsafeShard
-from atoll.simulation.memory_store import Phase
+from atoll.simulation.storage.memory_store import Phase
 
 
 @pytest.mark.parametrize("failure", [Unavailable("no answer"), UnsafeShard("restored from a backup")])

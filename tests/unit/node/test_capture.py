@@ -22,7 +22,7 @@ from atoll.node.replication.captured import CapturedNumbers
 from atoll.node.replication.site import Site
 from atoll.node.waiting import cancel_and_wait
 from atoll.ports import Ownership
-from atoll.simulation.memory_store import MemoryShardStore, Phase
+from atoll.simulation.storage.memory_store import MemoryShardStore, Phase
 
 S1 = ShardName("s1")
 

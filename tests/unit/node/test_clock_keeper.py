@@ -10,7 +10,7 @@ from atoll.instant import LOGICAL_MAX, Timestamp, timestamp, wall_ms
 from atoll.keyspace.shard_map import initial_map
 from atoll.limits import CLOCK_AHEAD_MAX_MS, CLOCK_BOUND_AHEAD_MS
 from atoll.node.clock_keeper import ClockKeeper
-from atoll.simulation.memory_catalog import MemoryCatalog
+from atoll.simulation.storage.memory_catalog import MemoryCatalog
 
 
 class HandClock:

@@ -12,7 +12,7 @@ from atoll.ids import CollectionName, Origin, RecordId, RegionName, ShardName
 from atoll.limits import COUNTER_BLOCK
 from atoll.node.minting import CounterMint
 from atoll.node.record_cache import NO_ROW, Known, RecordCache
-from atoll.simulation.memory_store import MemoryShardStore, Phase
+from atoll.simulation.storage.memory_store import MemoryShardStore, Phase
 
 ORIGIN = Origin(RegionName("frankfurt"), ShardName("s1"))
 

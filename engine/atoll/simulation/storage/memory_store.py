@@ -1,6 +1,6 @@
 """A shard in memory: the :class:`~atoll.ports.ShardStore` contract without Postgres, for simulations and tests.
 
-:class:`~atoll.simulation.memory_shard.MemoryShard` is what survives a crash of its users; any number of
+:class:`~atoll.simulation.storage.memory_shard.MemoryShard` is what survives a crash of its users; any number of
 :class:`MemoryShardStore` may be open on it at once, as several nodes are on one database. Nothing here draws a number
 or reads a clock: calls take effect in the order they are made, unless a :data:`Disturbance` makes them wait or fail.
 One contract suite runs over this and over the real thing.
@@ -33,7 +33,7 @@ from atoll.ports import (
     WriteResult,
 )
 from atoll.replication.rows import decode_rows
-from atoll.simulation.memory_shard import MemoryShard
+from atoll.simulation.storage.memory_shard import MemoryShard
 
 
 class Phase(Enum):

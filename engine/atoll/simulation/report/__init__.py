@@ -1,0 +1,1 @@
+"""What people see of a run: the verdict in the terminal, and one self-contained page."""

@@ -1,0 +1,81 @@
+"""What a run leaves behind: enough to judge it, to draw it and to repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from atoll.ids import RegionName
+from atoll.simulation.history import History
+from atoll.simulation.plan import Fault, Plan
+from atoll.simulation.verdict import CheckerResult, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceEvent:
+    """Something that happened, for the timeline: a message sent or delivered, a crash, an operation, a batch applied.
+
+    ``lane`` is a host's name; ``peer`` the other end of a message."""
+
+    at: float
+    lane: str
+    kind: str
+    """``send``, ``deliver``, ``drop``, ``fault``, ``mend``, ``call``, ``return``, ``commit``, ``capture`` or
+    ``apply``."""
+    label: str
+    peer: str = ""
+    message: int = 0
+    """Pairs a ``send`` with its ``deliver``; 0 if it is no message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The state of the ring at one moment, taken a few times a second of simulated time."""
+
+    at: float
+    behind: Mapping[tuple[RegionName, RegionName], int]
+    """Batches that (reader, origin) has yet to apply, by truth."""
+    stale_seconds: Mapping[tuple[RegionName, RegionName], float]
+    """Age of the oldest commit of origin that reader does not reflect; 0 if none."""
+    log_rows: Mapping[str, int]
+    """Change-log rows by shard ``region/shard``."""
+    log_bytes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictCount:
+    """Concurrent writes that met in one field (``collection.field``)."""
+
+    met: int
+    """Pairs of truly concurrent writes of one record's field that a merge brought together."""
+    discarded: int
+    """Values whose write had been acknowledged and which ``lww`` dropped in favour of a concurrent one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One seed of one scenario, judged."""
+
+    scenario: str
+    seed: int
+    plan: Plan
+    verdict: Verdict
+    checkers: Sequence[CheckerResult]
+    history: History
+    regions: Sequence[RegionName]
+    converged_seconds: float | None
+    """From the mending of everything to equal contents everywhere; ``None`` if it did not come in time."""
+    simulated_seconds: float
+    real_seconds: float
+    trace_hash: str
+    samples: Sequence[Sample] = ()
+    bites: Mapping[str, int] = field(default_factory=dict)
+    """How often each fault really bit: ``cut: messages dropped``, ``crash_node: tasks killed``, ``ambiguous_shard:
+    commits in doubt``."""
+    conflicts: Mapping[str, ConflictCount] = field(default_factory=dict)
+    faults: Sequence[Fault] = ()
+    """The faults as they were executed."""
+    events: Sequence[TraceEvent] = ()
+    """Only if the run was recorded."""
+    messages: int = 0
+    bytes_carried: int = 0

@@ -1,0 +1,1 @@
+"""Scenarios: how they are written, read, and made into plans."""

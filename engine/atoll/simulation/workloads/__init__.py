@@ -1,0 +1,1 @@
+"""Workloads: what simulated applications do to a field."""
