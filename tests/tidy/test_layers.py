@@ -53,14 +53,15 @@ DOORS: dict[str, tuple[set[str], str]] = {
     # what: (who may import it, what the others use)
     "asyncpg": ({"atoll.postgres", "atoll.bench.plain"}, "the ShardStore and Catalog ports"),
     "sqlalchemy": ({"atoll.postgres"}, "the ShardStore and Catalog ports"),
-    "grpc": ({"atoll.rpc"}, "the Transport port"),
+    "grpc": ({"atoll.rpc", "atoll.simulation.network"}, "the Transport port"),
     "grpc_health": ({"atoll.rpc"}, "the Transport port"),
     "grpc_reflection": ({"atoll.rpc"}, "the Transport port"),
     "google.protobuf": ({"atoll.rpc"}, "the values of requests and replication.messages"),
     "atoll.wire": ({"atoll.rpc"}, "the values of requests and replication.messages"),
     "typer": ({"atoll.cli"}, "return values and let the CLI print them"),
 }
-"""``atoll.bench.plain`` is the opponent of the benchmark: plain asyncpg is what it is there to be."""
+"""``atoll.bench.plain`` is the opponent of the benchmark: plain asyncpg is what it is there to be.
+``atoll.simulation.network`` stands in for gRPC's channels and servers, in gRPC's own words."""
 
 
 def documented_rows(text: str) -> list[list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 
 from atoll.client.door import Door, OnResult
@@ -30,12 +30,24 @@ from atoll.replication.backoff import Backoff
 from atoll.requests import Consistency, Operation, Reply
 from atoll.rpc.session_stream import NotSent, SessionStream
 
+OpenStream = Callable[[str], Awaitable[SessionStream]]
+"""Opens a stream to ``host:port``; raises :class:`~atoll.errors.Unavailable`."""
+
 
 class RemoteDoor(Door):
     """A session with a region over the network. ``addresses`` (``host:port``) are tried in order, again and again."""
 
-    def __init__(self, addresses: Sequence[str], *, clock: Clock, entropy: Entropy, token: str = "") -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        token: str = "",
+        open_stream: OpenStream = SessionStream.open,
+    ) -> None:
         assert addresses, "a remote client needs an address"
+        self._open_stream = open_stream
         self._addresses = deque(addresses)
         self._clock = clock
         self._entropy = entropy
@@ -121,7 +133,7 @@ class RemoteDoor(Door):
         for _ in range(len(self._addresses)):
             address = self._addresses[0]
             try:
-                return await SessionStream.open(address)
+                return await self._open_stream(address)
             except Unavailable as error:
                 self._problem = error
                 if self._addresses[0] == address:

@@ -9,15 +9,17 @@ from grpc import aio
 
 from atoll.errors import Unavailable
 from atoll.limits import DIAL_SECONDS_MAX
-from atoll.rpc.options import channel_options
+from atoll.rpc.channels import ChannelFactory, real_channel
 
 
-async def dial(address: str, seconds: float = DIAL_SECONDS_MAX) -> aio.Channel:
+async def dial(
+    address: str, seconds: float = DIAL_SECONDS_MAX, make_channel: ChannelFactory = real_channel
+) -> aio.Channel:
     """A connected channel of one's own to ``host:port``. The caller closes it.
 
     Raises :class:`Unavailable` at once when the address refuses, and after ``seconds`` when it does not answer.
     """
-    channel = aio.insecure_channel(address, options=channel_options())
+    channel = make_channel(address)
     try:
         async with asyncio.timeout(seconds):
             await _connected(channel, address)

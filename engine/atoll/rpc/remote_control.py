@@ -8,7 +8,7 @@ from grpc import aio
 
 from atoll.control import Location, NodeStatus, RowDigest
 from atoll.ids import CollectionName, RegionName, ZoneName
-from atoll.rpc.channels import Channels
+from atoll.rpc.channels import ChannelFactory, Channels, real_channel
 from atoll.rpc.codec.control import decode_digests, decode_location, decode_status
 from atoll.rpc.failures import from_rpc_error
 from atoll.wire.v1 import control_pb2, control_pb2_grpc
@@ -18,10 +18,10 @@ class RemoteControl:
     """The :class:`~atoll.ports.ControlSurface` of the node at ``address`` (``host:port``). Raises its typed errors,
     and :class:`~atoll.errors.Unavailable` when it does not answer. Close it after use."""
 
-    def __init__(self, address: str, timeout_seconds: float) -> None:
+    def __init__(self, address: str, timeout_seconds: float, make_channel: ChannelFactory = real_channel) -> None:
         self._address = address
         self._timeout_seconds = timeout_seconds
-        self._channels = Channels()
+        self._channels = Channels(make_channel)
         self._stub: control_pb2_grpc.ControlAsyncStub = control_pb2_grpc.ControlStub(self._channels.to(address))
 
     async def status(self) -> NodeStatus:

@@ -32,8 +32,11 @@ _SERVICES = (
 class NodeServer:
     """Serves from :meth:`start` to :meth:`stop`. It stops nothing but itself: what it calls outlives it."""
 
-    def __init__(self, *, execute: Execute, serve_pull: ServePull, control: ControlSurface) -> None:
-        self._server = aio.server(options=server_options())
+    def __init__(
+        self, *, execute: Execute, serve_pull: ServePull, control: ControlSurface, server: aio.Server | None = None
+    ) -> None:
+        """``server``: one that has nothing registered and was not started; without one, gRPC's own."""
+        self._server = aio.server(options=server_options()) if server is None else server
         self._health = health.aio.HealthServicer()
         self._data = DataService(execute)
         data_pb2_grpc.add_DataServicer_to_server(self._data, self._server)

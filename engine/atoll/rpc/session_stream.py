@@ -10,6 +10,7 @@ from grpc import aio
 from atoll.errors import AtollError, Unavailable, ValueTooLarge
 from atoll.limits import MESSAGE_BYTES_MAX
 from atoll.requests import Reply, Request
+from atoll.rpc.channels import ChannelFactory, real_channel
 from atoll.rpc.codec.data import decode_reply, encode_request
 from atoll.rpc.dialing import dial
 from atoll.rpc.failures import ended, from_rpc_error
@@ -32,9 +33,9 @@ class SessionStream:
         self._target = target
 
     @classmethod
-    async def open(cls, address: str) -> SessionStream:
+    async def open(cls, address: str, make_channel: ChannelFactory = real_channel) -> SessionStream:
         """Connect to ``host:port``; raises :class:`~atoll.errors.Unavailable`."""
-        return cls(await dial(address), address)
+        return cls(await dial(address, make_channel=make_channel), address)
 
     @staticmethod
     def encode(request_id: int, request: Request) -> data_pb2.ExecuteRequest:

@@ -12,7 +12,7 @@ from atoll.keyspace.topology import Node, Topology
 from atoll.limits import REPLY_GRACE_SECONDS
 from atoll.replication.messages import Hello
 from atoll.requests import Mutate, Reply, Request
-from atoll.rpc.channels import Channels
+from atoll.rpc.channels import ChannelFactory, Channels, real_channel
 from atoll.rpc.codec.data import decode_reply, encode_request
 from atoll.rpc.failures import from_rpc_error
 from atoll.rpc.pull_stream import GrpcPullStream
@@ -23,9 +23,9 @@ class GrpcTransport:
     """See :class:`~atoll.ports.Transport`. A region is reached through any of its nodes: the one that answered last
     is asked first, and one that cannot be reached makes way for the next."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, make_channel: ChannelFactory = real_channel) -> None:
         self._nodes = {name: deque(region.nodes) for name, region in topology.regions.items()}
-        self._channels = Channels()
+        self._channels = Channels(make_channel)
 
     async def pull(self, region: RegionName, hello: Hello) -> GrpcPullStream:
         failure = Unavailable(f"region {region} has no nodes")

@@ -33,7 +33,7 @@ class LatencyTable:
 
     @classmethod
     def read(cls, path: Path) -> LatencyTable:
-        """The table in a CSV file. Raises :class:`InvalidConfiguration` naming file, line, what is wrong and the fix."""
+        """The table in a CSV file. Raises :class:`InvalidConfiguration` naming file, line, fault and fix."""
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -64,7 +64,8 @@ class LatencyTable:
         """Raises :class:`InvalidConfiguration`, with the places there are, if the table does not have ``place``."""
         if place not in self.places:
             raise InvalidConfiguration(
-                f"{self.name} has no place {place!r}: choose one of {', '.join(self.places)}, or give a table that has it"
+                f"{self.name} has no place {place!r}: choose one of {', '.join(self.places)},"
+                " or give a table that has it."
             )
 
 
