@@ -39,7 +39,6 @@ class Sample:
     """Age of the oldest commit of origin that reader does not reflect; 0 if none."""
     log_rows: Mapping[str, int]
     """Change-log rows by shard ``region/shard``."""
-    log_bytes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
