@@ -62,7 +62,29 @@ def availability(entries: Iterable[Entry], regions: Sequence[RegionName]) -> ByR
 def phases(entries: Sequence[Entry], found: Sequence[Incident], regions: Sequence[RegionName]) -> list[Phases]:
     """Availability around each incident, in their order."""
     quiet = [entry for entry in entries if calm(entry, found)]
-    return [_around(incident, entries, quiet, regions) for incident in found]
+    return [
+        _around(incident, [entry for entry in entries if incident.touches(entry)], quiet, regions)
+        for incident in found
+    ]
+
+
+def phases_of_all(
+    entries: Sequence[Entry], found: Sequence[Incident], regions: Sequence[RegionName]
+) -> Phases | None:
+    """Availability around all incidents as if they were one: before the first, touched by any, after the last.
+    Calm operations between two incidents are in none of the three. ``None`` without incidents."""
+    if not found:
+        return None
+    whole = Incident(
+        began=min(incident.began for incident in found),
+        ended=max(incident.ended for incident in found),
+        title="all faults",
+        kinds=tuple(dict.fromkeys(kind for incident in found for kind in incident.kinds)),
+        targets=tuple(dict.fromkeys(target for incident in found for target in incident.targets)),
+    )
+    quiet = [entry for entry in entries if calm(entry, found)]
+    touched = [entry for entry in entries if not calm(entry, found)]
+    return _around(whole, touched, quiet, regions)
 
 
 def unavailable(entries: Iterable[Entry], regions: Sequence[RegionName]) -> Mapping[RegionName, Mapping[str, int]]:
@@ -92,9 +114,8 @@ def _asked_within(region: RegionName, began: float, ended: float) -> Callable[[E
 
 
 def _around(
-    incident: Incident, entries: Sequence[Entry], quiet: Sequence[Entry], regions: Sequence[RegionName]
+    incident: Incident, touched: Sequence[Entry], quiet: Sequence[Entry], regions: Sequence[RegionName]
 ) -> Phases:
-    touched = [entry for entry in entries if incident.touches(entry)]
     return Phases(
         incident=incident,
         before=availability((entry for entry in quiet if entry.ended < incident.began), regions),
