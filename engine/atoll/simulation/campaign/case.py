@@ -48,8 +48,12 @@ class Case:
     seed: int
 
     def with_operations(self, operations: Sequence[PlannedOperation]) -> Case:
-        """The same with other operations."""
-        return replace(self, plan=replace(self.plan, operations=tuple(operations)))
+        """The same with other operations; of clients that do nothing any more nobody hears."""
+        clients = {operation.client for operation in operations}
+        kept = (
+            each if each.hears is None or each.hears in clients else replace(each, hears=None) for each in operations
+        )
+        return replace(self, plan=replace(self.plan, operations=tuple(kept)))
 
     def with_faults(self, faults: Sequence[Fault]) -> Case:
         """The same with other faults."""

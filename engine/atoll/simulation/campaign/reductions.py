@@ -62,7 +62,9 @@ def joined(case: Case, parts: Sequence[Sequence[PlannedOperation]]) -> Case:
 
 
 def without_hearsay(case: Case) -> Iterator[Case]:
-    """Operations that hear of nobody, one by one: of a client that has gone, nothing can be heard."""
+    """Operations that hear of nobody: all of them, then one by one."""
+    if any(operation.hears is not None for operation in case.plan.operations):
+        yield case.with_operations([replace(operation, hears=None) for operation in case.plan.operations])
     for index, operation in enumerate(case.plan.operations):
         if operation.hears is not None:
             yield case.with_operations(_with(case.plan.operations, index, replace(operation, hears=None)))
@@ -105,7 +107,7 @@ def shorter_runs(case: Case) -> Iterator[Case]:
     end = round(_end(plan) + _MARGIN_SECONDS, 3)
     if end < plan.seconds:
         yield replace(case, plan=replace(plan, seconds=end))
-    begins = [event.at_seconds for event in (*plan.operations, *plan.faults)]
+    begins = [*(each.at_seconds for each in plan.operations), *(each.at_seconds for each in plan.faults)]
     idle = min(begins, default=0.0) - _MARGIN_SECONDS
     if idle > _MARGIN_SECONDS:
         yield replace(case, plan=_retimed(plan, lambda at: at - idle, 1.0))
