@@ -1,45 +1,41 @@
-"""What a shard in memory keeps, and the rules by which it changes: plain synchronous code, one method a transaction.
+"""What a shard in memory keeps, and the rules by which it changes: plain synchronous code, as obvious as can be.
 
-The same contract as the SQL under ``postgres/migrations``, written the slow and obvious way.
+The same contract as the SQL under ``postgres/migrations``. What reads decides in one call (:meth:`judge`,
+:meth:`draft_batch`, :meth:`plan_join`) and what it decided takes effect in another (:meth:`commit_rows`,
+:meth:`add_batch`, :meth:`commit_join`): in between lie a flush, other people's transactions, and perhaps a crash.
+As in the SQL the log has one index, by transaction: a batch costs what changed since the one before, not what was
+ever written.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from itertools import groupby, pairwise
-from operator import attrgetter
 from typing import NamedTuple
 
 from atoll.causality.cut import Cut
-from atoll.crdt.codec import merge_bytes
 from atoll.errors import StaleRoute, Unavailable
 from atoll.ids import Origin, RecordId, RegionName
 from atoll.instant import ZERO, Timestamp
 from atoll.keyspace.key_range import KeyRange
 from atoll.ports import ApplyResult, Batch, Outcome, Ownership, Progress, RowWrite
 from atoll.replication.rows import Row, encode_rows
+from atoll.simulation.storage.joining import Held, How, by_record, collapsed, joined
 
 
-class _Held(NamedTuple):
-    """A record's row."""
-
-    context: bytes
-    state: bytes
-    document: bytes | None
-
-
-class _Change(NamedTuple):
+class Change(NamedTuple):
     """A row of the change log."""
 
     transaction: int
+    ordinal: int
+    """Drawn under the record's lock: it orders the changes of one record, which the transaction does not."""
     row: Row
     timestamp: Timestamp
 
 
-class _Snapshot(NamedTuple):
+class Snapshot(NamedTuple):
     """Which transactions are seen: all below ``limit`` but those that were open."""
 
     limit: int
@@ -49,26 +45,49 @@ class _Snapshot(NamedTuple):
         return transaction < self.limit and transaction not in self.open
 
 
+class CapturedBatch(NamedTuple):
+    """A batch and its boundary: its content is what its snapshot sees and its predecessor's does not."""
+
+    batch: Batch
+    snapshot: Snapshot
+
+
+class JoinPlan(NamedTuple):
+    """What joining a chunk would make of the shard."""
+
+    result: ApplyResult
+    held: Mapping[RecordId, Held]
+
+
 @dataclass(slots=True)
 class MemoryShard:
     """The durable content of one shard."""
 
     origin: Origin
     incarnation: int = 1
+    birth: str = ""
     leased: int = 0
-    records: dict[RecordId, _Held] = field(default_factory=dict)
-    log: list[_Change] = field(default_factory=list)
-    dependencies: list[tuple[int, Cut]] = field(default_factory=list)
-    batches: dict[int, tuple[Batch, _Snapshot]] = field(default_factory=dict)
+    records: dict[RecordId, Held] = field(default_factory=dict)
+    log: list[Change] = field(default_factory=list)
+    """In the order in which the changes became visible."""
+    dependencies: dict[int, Cut] = field(default_factory=dict)
+    batches: dict[int, CapturedBatch] = field(default_factory=dict)
+    """In the order of their numbers, which are dense; the last one collected stays as the base."""
     completed: Cut = Cut.EMPTY
     begun: Cut = Cut.EMPTY
     acknowledged: dict[RegionName, int] = field(default_factory=dict)
     ownership: dict[bytes, Ownership] = field(default_factory=dict)
     next_transaction: int = 1
     open: set[int] = field(default_factory=set)
+    _by_transaction: dict[int, list[Change]] = field(default_factory=dict)
+    _transactions: list[int] = field(default_factory=list)
+    """The keys of the index above, in order."""
+    _ordinal: int = 0
 
     def __post_init__(self) -> None:
-        self.batches[0] = (self._batch(0, Cut.EMPTY, ()), _Snapshot(0, frozenset()))
+        self.batches[0] = CapturedBatch(self._batch(0, Cut.EMPTY, ()), Snapshot(0, frozenset()))
+
+    # -- transactions ---------------------------------------------------------------------------------------------
 
     def begin(self) -> int:
         """Number a transaction; it is open until :meth:`end`."""
@@ -81,53 +100,101 @@ class MemoryShard:
         """The transaction has committed or is gone."""
         self.open.discard(transaction)
 
+    def snapshot(self) -> Snapshot:
+        """What a statement that begins now sees."""
+        return Snapshot(self.next_transaction, frozenset(self.open))
+
+    # -- records --------------------------------------------------------------------------------------------------
+
+    def owner(self, position: bytes) -> Ownership | None:
+        """The ownership row that holds a position."""
+        return next((row for row in self.ownership.values() if position in row.range), None)
+
     def owns(self, position: bytes) -> bool:
-        return any(position in part.range for part in self.ownership.values())
+        return self.owner(position) is not None
+
+    @property
+    def captured(self) -> int:
+        """The number of the last batch."""
+        return next(reversed(self.batches))
 
     def progress(self) -> Progress:
-        captured = max(self.batches)
-        _, snapshot = self.batches[captured]
-        pending = any(not snapshot.sees(change.transaction) for change in self.log)
+        number, (_, snapshot) = next(reversed(self.batches.items()))
         return Progress(
-            origin=self.origin, captured=captured, pending=pending, applied=self.completed, begun=self.begun
+            origin=self.origin,
+            captured=number,
+            pending=next(self._fresh_transactions(snapshot), None) is not None,
+            applied=self.completed,
+            begun=self.begun,
         )
 
+    def judge(self, write: RowWrite) -> Outcome:
+        """What would become of one row of a write."""
+        if not self.owns(write.id.position):
+            return Outcome.FENCED
+        held = self.records.get(write.id)
+        return Outcome.DONE if (held.context if held else b"") == write.previous_context else Outcome.STALE
+
     def write(self, transaction: int, rows: Sequence[RowWrite], dependencies: Cut) -> Sequence[Outcome]:
-        if not rows:
-            return []
+        """Judge and commit at once: for stores whose calls are atomic."""
+        outcomes = [self.judge(row) for row in rows]
+        done = [row for row, outcome in zip(rows, outcomes, strict=True) if outcome is Outcome.DONE]
+        if rows:
+            self.commit_rows(transaction, done, dependencies)
+        return outcomes
+
+    def commit_rows(self, transaction: int, rows: Sequence[RowWrite], dependencies: Cut) -> None:
+        """Rows that were judged ``DONE`` become visible, with what the sessions behind the transaction had seen."""
         region = self.origin.region
         self.begun = self.begun.join(dependencies.without_region(region))
         siblings = Cut((o, n) for o, n in dependencies.items() if o.region == region and o != self.origin)
         if siblings:
-            self.dependencies.append((transaction, siblings))
-        return [self._write_row(transaction, row) for row in rows]
+            self.dependencies[transaction] = siblings
+        for write in rows:
+            self.records[write.id] = Held(write.context, write.state, write.document)
+            row = Row(write.id, write.previous_context, write.context, write.state, write.document, True)
+            self._ordinal += 1
+            self._append(Change(transaction, self._ordinal, row, write.timestamp))
 
-    def _write_row(self, transaction: int, write: RowWrite) -> Outcome:
-        if not self.owns(write.id.position):
-            return Outcome.FENCED
-        held = self.records.get(write.id)
-        if (held.context if held else b"") != write.previous_context:
-            return Outcome.STALE
-        self.records[write.id] = _Held(write.context, write.state, write.document)
-        row = Row(write.id, write.previous_context, write.context, write.state, write.document, True)
-        self.log.append(_Change(transaction, row, write.timestamp))
-        return Outcome.DONE
+    def _append(self, change: Change) -> None:
+        self.log.append(change)
+        known = self._by_transaction.get(change.transaction)
+        if known is None:
+            self._by_transaction[change.transaction] = [change]
+            insort(self._transactions, change.transaction)
+        else:
+            known.append(change)
+
+    # -- batches --------------------------------------------------------------------------------------------------
 
     def capture(self) -> Batch | None:
-        last, snapshot = self.batches[max(self.batches)]
-        fresh = [change for change in self.log if not snapshot.sees(change.transaction)]
+        """Draft and add at once: for stores whose calls are atomic."""
+        draft = self.draft_batch()
+        if draft is None:
+            return None
+        self.add_batch(draft)
+        return draft.batch
+
+    def draft_batch(self) -> CapturedBatch | None:
+        """The next batch as a statement that begins now sees it; ``None`` if there is nothing to capture."""
+        last, previous = self.batches[self.captured]
+        fresh = list(self._fresh_transactions(previous))
         if not fresh and not last.records:
             return None
         needed = self.begun
-        for transaction, cut in self.dependencies:
-            if not snapshot.sees(transaction):
+        for transaction, cut in self.dependencies.items():
+            if not previous.sees(transaction):
                 needed = needed.join(cut)
         needed = Cut({origin: number for origin, number in needed.items() if origin != self.origin})
-        batch = self._batch(last.number + 1, needed, fresh)
-        self.batches[batch.number] = (batch, _Snapshot(self.next_transaction, frozenset(self.open)))
-        return batch
+        changes = [change for transaction in fresh for change in self._by_transaction[transaction]]
+        return CapturedBatch(self._batch(last.number + 1, needed, changes), self.snapshot())
 
-    def _batch(self, number: int, needed: Cut, changes: Sequence[_Change]) -> Batch:
+    def add_batch(self, draft: CapturedBatch) -> None:
+        """A drafted batch becomes visible."""
+        assert draft.batch.number == self.captured + 1, f"{draft.batch} does not follow {self.captured}"
+        self.batches[draft.batch.number] = draft
+
+    def _batch(self, number: int, needed: Cut, changes: Sequence[Change]) -> Batch:
         return Batch(
             origin=self.origin,
             incarnation=self.incarnation,
@@ -137,93 +204,111 @@ class MemoryShard:
             timestamp=max((change.timestamp for change in changes), default=ZERO),
         )
 
+    def _fresh_transactions(self, previous: Snapshot) -> Iterator[int]:
+        """Those in the log that ``previous`` does not see, by two probes of the index as in the SQL: at or above its
+        limit, or open for it."""
+        yield from self._transactions[bisect_left(self._transactions, previous.limit) :]
+        yield from (number for number in sorted(previous.open) if number in self._by_transaction)
+
+    def transactions_of(self, draft: CapturedBatch) -> Sequence[int]:
+        """Whose changes a batch holds; its predecessor must not have been collected."""
+        previous = self.batches[draft.batch.number - 1].snapshot
+        return [number for number in self._fresh_transactions(previous) if draft.snapshot.sees(number)]
+
+    def changes_of(self, draft: CapturedBatch) -> Sequence[Change]:
+        """The changes that a batch holds, in the order in which they were made."""
+        found = [change for number in self.transactions_of(draft) for change in self._by_transaction[number]]
+        return sorted(found, key=lambda change: change.ordinal)
+
+    def batches_above(self, number: int, limit: int) -> Sequence[Batch]:
+        """Headers in order, up to ``limit`` of them."""
+        first = max(number + 1, next(iter(self.batches)), 1)
+        return [self.batches[place].batch for place in range(first, min(first + limit, self.captured + 1))]
+
     def batch_rows(self, number: int, allowed: Sequence[KeyRange]) -> bytes:
         if number not in self.batches or number - 1 not in self.batches:
             raise Unavailable(f"batch {number} of {self.origin} was collected, or not yet captured")
-        (_, before), (_, after) = self.batches[number - 1], self.batches[number]
-        rows = [c.row for c in self.log if after.sees(c.transaction) and not before.sees(c.transaction)]
-        rows = [row for row in rows if any(row.id.position in part for part in allowed)]
-        return encode_rows(row for _, changes in _by_record(rows) for row in _collapsed(changes))
+        rows = (change.row for change in self.changes_of(self.batches[number]))
+        rows = (row for row in rows if any(row.id.position in part for part in allowed))
+        return encode_rows(row for _, changes in by_record(rows) for row in collapsed(changes))
+
+    # -- retention ------------------------------------------------------------------------------------------------
 
     def collect(self, members: Sequence[RegionName]) -> int:
-        last = max(self.batches)
-        agreed = min((self.acknowledged.get(member, 0) for member in members), default=last)
-        base = max((number for number in self.batches if number <= agreed), default=min(self.batches))
-        self.batches = {number: found for number, found in self.batches.items() if number >= base}
-        boundary = self.batches[base][1]
+        """Both halves of a collection; returns log rows deleted."""
+        return self.collect_log(self.collect_batches(members))
+
+    def collect_batches(self, members: Sequence[RegionName]) -> int:
+        """Forget what all members have acknowledged but the last of it, and answer its number."""
+        agreed = min((self.acknowledged.get(member, 0) for member in members), default=self.captured)
+        first = next(iter(self.batches))
+        base = max(first, min(agreed, self.captured))
+        for number in range(first, base):
+            del self.batches[number]
+        return base
+
+    def collect_log(self, base: int) -> int:
+        """Delete log rows that the base batch's snapshot sees."""
+        if base not in self.batches:
+            raise Unavailable(f"batch {base} of {self.origin} is not here")
+        boundary = self.batches[base].snapshot
+        reach = bisect_left(self._transactions, boundary.limit)
+        gone = {number for number in self._transactions[:reach] if boundary.sees(number)}
+        self.dependencies = {n: cut for n, cut in self.dependencies.items() if not boundary.sees(n)}
+        if not gone:
+            return 0
         before = len(self.log)
-        self.log = [change for change in self.log if not boundary.sees(change.transaction)]
-        self.dependencies = [each for each in self.dependencies if not boundary.sees(each[0])]
+        self.log = [change for change in self.log if change.transaction not in gone]
+        self._transactions = [number for number in self._transactions if number not in gone]
+        self._by_transaction = {n: found for n, found in self._by_transaction.items() if n not in gone}
         return before - len(self.log)
 
+    def acknowledge(self, peer: RegionName, number: int) -> None:
+        self.acknowledged[peer] = max(number, self.acknowledged.get(peer, 0))
+
+    # -- ownership ------------------------------------------------------------------------------------------------
+
     def claim(self, wanted: Ownership) -> None:
+        """Check and commit at once: for stores whose calls are atomic."""
+        self.check_claim(wanted)
+        self.ownership[wanted.range.low] = wanted
+
+    def check_claim(self, wanted: Ownership) -> None:
+        """Raises :class:`StaleRoute` if a claim would be refused."""
         for held in self.ownership.values():
             if held.range.overlaps(wanted.range) and held.range != wanted.range:
                 raise StaleRoute(f"{self.origin} cannot claim {wanted.range}: it overlaps {held.range}")
             if held.range == wanted.range and held.epoch > wanted.epoch:
                 raise StaleRoute(f"{self.origin} holds {wanted.range} at epoch {held.epoch} already")
-        self.ownership[wanted.range.low] = wanted
+
+    # -- remote rows ----------------------------------------------------------------------------------------------
 
     def join(self, begins: Cut, completes: Cut, rows: Sequence[Row]) -> ApplyResult:
-        fenced = sorted({row.id for row in rows if not self.owns(row.id.position)})
+        """Plan and commit at once: for stores whose calls are atomic."""
+        plan = self.plan_join(rows)
+        if not plan.result.fenced:
+            self.commit_join(begins, completes, plan.held)
+        return plan.result
+
+    def plan_join(self, rows: Iterable[Row]) -> JoinPlan:
+        """What remote rows would make of the records as they are now; nothing if one of them is fenced. Raises
+        :class:`~atoll.errors.CorruptFrame`."""
+        arrived = list(by_record(rows))
+        fenced = [record for record, _ in arrived if not self.owns(record.position)]
         if fenced:
-            return ApplyResult(inserted=0, overwritten=0, merged=0, unchanged=0, fenced=fenced)
-        joined = {record: _join(self.records.get(record), changes) for record, changes in _by_record(rows)}
-        self.records.update({record: held for record, (_, held) in joined.items()})
+            return JoinPlan(ApplyResult(inserted=0, overwritten=0, merged=0, unchanged=0, fenced=fenced), {})
+        found = {record: joined(self.records.get(record), changes) for record, changes in arrived}
+        counts = Counter(how for how, _ in found.values())
+        result = ApplyResult(
+            inserted=counts[How.INSERTED],
+            overwritten=counts[How.OVERWRITTEN],
+            merged=counts[How.MERGED],
+            unchanged=counts[How.UNCHANGED],
+        )
+        return JoinPlan(result, {record: held for record, (_, held) in found.items()})
+
+    def commit_join(self, begins: Cut, completes: Cut, held: Mapping[RecordId, Held]) -> None:
+        """Joined records become visible, and the cuts move."""
+        self.records.update(held)
         self.completed = self.completed.join(completes)
         self.begun = self.begun.join(begins)
-        counts = Counter(how for how, _ in joined.values())
-        return ApplyResult(
-            inserted=counts[_How.INSERTED],
-            overwritten=counts[_How.OVERWRITTEN],
-            merged=counts[_How.MERGED],
-            unchanged=counts[_How.UNCHANGED],
-        )
-
-
-class _How(Enum):
-    """What joining one record took: the fields of :class:`ApplyResult`."""
-
-    INSERTED = "inserted"
-    OVERWRITTEN = "overwritten"
-    MERGED = "merged"
-    UNCHANGED = "unchanged"
-
-
-def _by_record(rows: Iterable[Row]) -> Iterator[tuple[RecordId, list[Row]]]:
-    """Rows by record, in the order of the records; each record's rows in the order of arrival."""
-    for record, found in groupby(sorted(rows, key=attrgetter("id")), key=attrgetter("id")):
-        yield record, list(found)
-
-
-def _collapsed(changes: Sequence[Row]) -> Sequence[Row]:
-    """One record's changes in one batch: the last state on the first previous context, unless there are deltas."""
-    if not all(change.complete for change in changes):
-        return changes
-    return [changes[-1]._replace(previous_context=changes[0].previous_context)]
-
-
-def _is_chain(changes: Sequence[Row]) -> bool:
-    """Whether each change is a whole state made on the one before."""
-    links = all(earlier.context == later.previous_context for earlier, later in pairwise(changes))
-    return links and all(change.complete for change in changes)
-
-
-def _join(held: _Held | None, changes: Sequence[Row]) -> tuple[_How, _Held]:
-    """One record's row after the join, and what that took."""
-    last = changes[-1]
-    arrived = _Held(last.context, last.state, last.document)
-    if _is_chain(changes):
-        if held is None:
-            return _How.INSERTED, arrived
-        if held.context == changes[0].previous_context:
-            return _How.OVERWRITTEN, arrived
-    merged = held or _Held(b"", b"", None)
-    for change in changes:
-        if change.context != merged.context or not change.complete:
-            merged = _Held(*merge_bytes(merged[:2], (change.context, change.state))[:3])
-    if held is None:
-        return _How.INSERTED, merged
-    if merged[:2] == held[:2]:
-        return _How.UNCHANGED, held
-    return _How.MERGED, merged

@@ -118,9 +118,9 @@ class MemoryShardStore:
 
     async def batches(self, after: int, limit: int) -> Sequence[Batch]:
         await self._before("batches")
-        found = [batch for number, (batch, _) in sorted(self.shard.batches.items()) if number > max(after, 0)]
+        found = self.shard.batches_above(after, limit)
         await self._after("batches")
-        return found[:limit]
+        return found
 
     async def batch_rows(self, number: int, allowed: Sequence[KeyRange]) -> AsyncIterator[bytes]:
         await self._before("batch_rows")
@@ -144,7 +144,7 @@ class MemoryShardStore:
 
     async def acknowledge(self, peer: RegionName, number: int) -> None:
         await self._before("acknowledge")
-        self.shard.acknowledged[peer] = max(number, self.shard.acknowledged.get(peer, 0))
+        self.shard.acknowledge(peer, number)
         await self._after("acknowledge")
 
     async def acknowledged(self) -> Mapping[RegionName, int]:
@@ -191,7 +191,7 @@ class MemoryShardStore:
             tombstones=len(self.shard.records) - live,
             log_rows=len(self.shard.log),
             log_bytes=sum(len(change.row.state) + len(change.row.context) for change in self.shard.log),
-            captured=max(self.shard.batches),
+            captured=self.shard.captured,
         )
         await self._after("statistics")
         return figures
