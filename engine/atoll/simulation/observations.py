@@ -6,13 +6,13 @@ Storage in memory reports every transaction as it takes effect, in the order in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from atoll.causality.cut import Cut
 from atoll.ids import Origin, RecordId
-from atoll.ports import Batch, Ownership, RowWrite
+from atoll.ports import Batch, Ownership, RowWrite, StoredRecord
 from atoll.replication.rows import Row
 
 
@@ -41,7 +41,7 @@ class Captured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """Remote rows were joined on ``shard``, or its cuts moved. ``held`` are the records afterwards."""
+    """Remote rows were joined on ``shard``, or its cuts moved."""
 
     at: float
     shard: Origin
@@ -52,6 +52,9 @@ class Applied:
     """The shard's completed cut before."""
     after: Cut
     """And after."""
+    held: Mapping[RecordId, StoredRecord] = field(default_factory=dict)
+    """The records of ``rows`` as the shard holds them afterwards. Without it less can be checked: writes made on a
+    state that nobody saw are left out of the replay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
