@@ -16,3 +16,76 @@ SAMPLE_SECONDS: Final = 0.25
 
 SENTENCES_MAX: Final = 10
 """Findings of one kind that are told one by one. Larger: reports nobody reads."""
+
+# -- the loop -----------------------------------------------------------------------------------------------------
+
+STEPS_PER_ROUND: Final = 4_096
+"""Steps between two looks at the bounds of a run; also a block of the trace. Smaller: slower runs. Larger: a bound is
+noticed later."""
+
+STEPS_PER_INSTANT_MAX: Final = 2_000_000
+"""Steps during which simulated time may stand still. Smaller: a burst after a long pause counts as a livelock.
+Larger: a real livelock takes longer to be told."""
+
+SIMULATED_SECONDS_MAX: Final = 7 * 86_400.0
+"""The longest run. Larger: a run that waits for something that never comes ends late."""
+
+REAL_SECONDS_MAX: Final = 600.0
+"""The longest run on the watch of the person who waits for it. Smaller: slow machines fail good runs."""
+
+CANCELLED_TIMERS_MAX: Final = 256
+"""Cancelled timers that may stay in the heap, if they are also more than half of it. Smaller: the heap is rebuilt all
+the time. Larger: timeouts that were met fill the memory."""
+
+PENDING_TASKS_SHOWN_MAX: Final = 40
+"""Waiting tasks that a deadlock names. Larger: a message nobody reads."""
+
+PCT_STEPS: Final = 20_000
+"""Choices among which PCT draws its change points. Larger: priorities hardly ever change in a short run."""
+
+PCT_SPIN_MAX: Final = 1_000
+"""Times that PCT chooses one lane on end before it must step back. Larger: code that yields until somebody else is
+done wastes more of a run. Smaller: less than strict priorities."""
+
+LOG_LINES_MAX: Final = 10_000
+"""Log lines that a run keeps, the last ones. Larger: a node that logs in a loop fills the memory."""
+
+FAULTS_OF_A_STORY_MAX: Final = 10_000
+"""Faults that one story of a scenario may come to (a link that flaps). Larger: plans that nobody can shrink."""
+
+SCENARIO_SECONDS_MAX: Final = 86_400.0
+"""Simulated time that a scenario may ask for. Larger: a slip of the pen runs for days."""
+
+OPERATIONS_PER_PLAN_MAX: Final = 1_000_000
+"""Operations of one plan. Larger: histories no longer fit into memory."""
+
+# -- the network --------------------------------------------------------------------------------------------------
+
+STREAM_WINDOW_BYTES_MIN: Final = 64 * 1024
+STREAM_WINDOW_BYTES_MAX: Final = 4 * 1024 * 1024
+"""What may be on its way in one direction of one stream, unread: it begins at the least and doubles while the reader
+waits for the network, as gRPC's estimate of the bandwidth-delay product does. Smaller: far links idle. Larger: a slow
+reader lets more pile up."""
+
+MESSAGE_OVERHEAD_BYTES: Final = 64
+"""What a message weighs on the wire and in a window beside its payload. Zero: empty messages pile up for nothing."""
+
+PACKET_BYTES: Final = 1_448
+"""Payload of one packet; the share of lost packets counts these. Smaller: large messages are hit more often."""
+
+RETRANSMIT_SECONDS_MIN: Final = 0.2
+"""How long TCP waits beyond a round trip before it sends again, doubled each time. Smaller than Linux has it: cuts
+heal faster than in the world."""
+
+CONNECT_RETRANSMIT_SECONDS: Final = 1.0
+"""The same for a connection that is being made, when the round trip is not known yet."""
+
+RETRANSMISSIONS_MAX: Final = 8
+"""Times in a row that chance may lose the same packet. Larger: no difference at any share of loss below a half."""
+
+JITTER_HOLD_SECONDS: Final = 0.01
+"""How long one direction of a connection keeps its present delay above the minimum. Zero: since order is kept, the
+slowest packet of a busy stream would hold up all of it, all the time."""
+
+NODE_ROUND_TRIP_MS: Final = 0.2
+"""Between two machines of one region."""
