@@ -24,6 +24,7 @@ def dispose(loop: SimulationLoop) -> None:
     pending = list(loop.pending())
     gc.collect()
     with _silence():
+        loop.fall_silent()
         _close_coroutines(pending)
         loop.forget_everything()
         pending.clear()

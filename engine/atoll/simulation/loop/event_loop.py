@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import itertools
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar, TypeVarTuple
@@ -28,6 +28,7 @@ from atoll.simulation.loop.futures import SimulationFuture, SimulationTask
 from atoll.simulation.loop.generators import GeneratorKeeper
 from atoll.simulation.loop.handles import SimulationHandle, SimulationTimerHandle, label_of
 from atoll.simulation.loop.hosts import LIFE, Host, Life
+from atoll.simulation.loop.logs import LogLine
 from atoll.simulation.loop.refusals import RefusingLoop
 from atoll.simulation.loop.scheduling import Recording, Replay, policy_of
 from atoll.simulation.loop.trace import TIME, Trace
@@ -59,6 +60,8 @@ class SimulationLoop(RefusingLoop):
         self.trace = Trace(self.now, record)
         self.failures: list[Failure] = []
         """What asyncio would have logged, in the order in which it would have."""
+        self.logs: deque[LogLine] = deque(maxlen=limits.LOG_LINES_MAX)
+        """The last lines that were logged in a guarded run."""
         self.steps = 0
         """Handles run so far, in whole rounds of ``STEPS_PER_ROUND`` while the loop runs."""
         chosen = policy_of(scheduling, self.streams.get("scheduling"))
@@ -283,7 +286,7 @@ class SimulationLoop(RefusingLoop):
     def run_forever(self) -> None:
         assert not self._running, "the simulation is running already"
         assert not self._closed, "the simulation is over"
-        self._running, self._ends = True, False
+        self._running, self._ends = True, self._ended_by is not None
         asyncio._set_running_loop(self)
         self._generators.install()
         try:
@@ -398,9 +401,13 @@ class SimulationLoop(RefusingLoop):
             assert not self._running, "a running simulation cannot be closed"
             dispose(self)
 
-    def forget_everything(self) -> None:
-        """Called by the disposal: from here on nothing can be scheduled or told."""
+    def fall_silent(self) -> None:
+        """Called when the disposal begins: from here on nothing is told or traced."""
         self._closed = True
+        self.trace.seal()
+
+    def forget_everything(self) -> None:
+        """Called when the disposal ends, with whatever the last breaths have scheduled."""
         self._ready.clear()
         self._timers.clear()
         self._graveyard.clear()
@@ -436,7 +443,8 @@ class SimulationLoop(RefusingLoop):
         if not self._closed and not died:
             failure = failure_of(context, self.now(), self._life.host.name)
             self.failures.append(failure)
-            self.trace.note("failure", failure.host, f"{failure.message} {type(failure.error).__qualname__}")
+            if self._running:
+                self.trace.note("failure", failure.host, f"{failure.message} {type(failure.error).__qualname__}")
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         if self._exception_handler is None:

@@ -29,6 +29,7 @@ class Trace:
     def __init__(self, now: Callable[[], float], record: bool = False) -> None:
         self._now = now
         self._record = record
+        self._sealed = False
         self._sha = hashlib.sha256()
         self._texts: list[str] = []
         self._events: list[TraceEvent] = []
@@ -38,6 +39,8 @@ class Trace:
 
     def note(self, kind: str, lane: str, label: str, peer: str = "", message: int = 0) -> None:
         """Something happened: hashed, and kept as an event if the run is recorded."""
+        if self._sealed:
+            return
         self.entries.append(TEXT)
         self._texts.append(f"{kind}\x1f{lane}\x1f{label}\x1f{peer}\x1f{message}")
         if self._record:
@@ -46,6 +49,8 @@ class Trace:
 
     def label(self, number: int, text: str) -> None:
         """From here on, ``number`` stands for a task or callback of that name."""
+        if self._sealed:
+            return
         self.entries += (TEXT, number)
         self._texts.append(text)
 
@@ -53,6 +58,10 @@ class Trace:
         """Hash what has gathered since the last block."""
         self._update()
         self.checkpoints.append(self._sha.hexdigest())
+
+    def seal(self) -> None:
+        """The run is over: what still speaks up is not heard."""
+        self._sealed = True
 
     def hexdigest(self) -> str:
         """The digest of everything so far."""
