@@ -89,3 +89,12 @@ slowest packet of a busy stream would hold up all of it, all the time."""
 
 NODE_ROUND_TRIP_MS: Final = 0.2
 """Between two machines of one region."""
+
+RUN_REAL_SECONDS_MAX: Final = 900.0
+"""Real time after which a sweep gives a run up as hung and its verdict as unknown. Smaller: long scenarios on a busy
+machine are given up. Larger: an endless loop in a node keeps a worker for that long."""
+
+# -- the checkers -------------------------------------------------------------------------------------------------
+
+DECODED_RECORDS_MAX: Final = 2_048
+"""Decoded states that the grey box keeps. Smaller: states are decoded again and again. Larger: memory."""
