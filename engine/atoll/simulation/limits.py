@@ -98,3 +98,25 @@ machine are given up. Larger: an endless loop in a node keeps a worker for that 
 
 DECODED_RECORDS_MAX: Final = 2_048
 """Decoded states that the grey box keeps. Smaller: states are decoded again and again. Larger: memory."""
+
+# -- storage ------------------------------------------------------------------------------------------------------
+
+DATABASE_LATENCY_MS_MIN: Final = 0.1
+DATABASE_LATENCY_MS_MAX: Final = 0.3
+"""One way between a process and its region's database server. Zero: races within a round trip do not happen."""
+
+SERVER_CONNECTIONS_MAX: Final = 100
+"""``max_connections`` of a simulated server, Postgres' default. Smaller: nodes are refused that would not be."""
+
+IDLE_CLIENT_CHECK_SECONDS: Final = 0.02
+"""How often a server looks whether the client of an open, idle transaction still lives. Larger: a dead client's locks
+are held longer than its closed connection would hold them. Smaller: time is spent on looking."""
+
+FAILOVER_LAG_SECONDS_MAX: Final = 60.0
+"""How far a promoted replica may lag. Larger: more of the log is kept to make one."""
+
+JOURNAL_TRIM_ENTRIES: Final = 4_096
+"""Entries of the log before old ones are given up. Smaller: trimmed too often. Larger: memory."""
+
+PREPARED_RECORDS_MAX: Final = 3
+"""Records that a forgotten prepared transaction may hold locked. Larger: more writes wait for it."""

@@ -10,6 +10,7 @@ from atoll.simulation.campaign.fingerprints import digest
 from atoll.simulation.campaign.runs import findings_of
 from atoll.simulation.plan import Fault, Plan, PlannedOperation
 from atoll.simulation.result import RunResult
+from atoll.simulation.scenario.planning import at_seed, make_plan
 from atoll.simulation.scenario.scenario import Scenario
 from atoll.simulation.verdict import Finding
 
@@ -47,6 +48,12 @@ class Case:
     plan: Plan
     seed: int
 
+    @classmethod
+    def of_seed(cls, scenario: Scenario, seed: int) -> Case:
+        """What a seed does to a scenario, with the ring that it draws."""
+        settled = replace(at_seed(scenario, seed), shape=None)
+        return cls(scenario=settled, plan=make_plan(scenario, seed), seed=seed)
+
     def with_operations(self, operations: Sequence[PlannedOperation]) -> Case:
         """The same with other operations; of clients that do nothing any more nobody hears."""
         clients = {operation.client for operation in operations}
@@ -75,6 +82,8 @@ class Case:
             story=story,
             traffic=(),
             swarm=None,
+            stories=(),
+            shape=None,
             operations=plan.operations,
             faults=plan.faults,
             seconds=plan.seconds,
