@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import itertools
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
-from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar, TypeVarTuple
 
 from atoll.simulation import limits
+from atoll.simulation.loop.agenda import Agenda
 from atoll.simulation.loop.bounds import Bounds, Watch
 from atoll.simulation.loop.clocks import NANOSECONDS
 from atoll.simulation.loop.disposal import dispose
@@ -32,11 +32,10 @@ from atoll.simulation.loop.logs import LogLine
 from atoll.simulation.loop.refusals import RefusingLoop
 from atoll.simulation.loop.scheduling import Recording, Replay, policy_of
 from atoll.simulation.loop.trace import TIME, Trace
-from atoll.simulation.loop.waiting import describe_waiting, leak_of
+from atoll.simulation.loop.waiting import describe_busiest, describe_deadlock, leak_of
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-Handle = SimulationHandle | SimulationTimerHandle
 ExceptionHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
 
@@ -68,11 +67,8 @@ class SimulationLoop(RefusingLoop):
         self._policy = chosen if choices is None else Replay(choices)
         self._recording = Recording(self._policy) if record else None
         self._numbers = itertools.count(1)
-        self._true_ns = 0
-        self._ready: list[Handle] = []
-        self._timers: list[tuple[int, int, SimulationTimerHandle]] = []
-        self._cancelled_timers = 0
-        self._graveyard: list[object] = []
+        self._agenda = Agenda()
+        self._ready = self._agenda.ready
         self._labels: dict[str, int] = {}
         self._hosts: dict[str, Host] = {}
         self._life = self.host("harness").present
@@ -88,11 +84,11 @@ class SimulationLoop(RefusingLoop):
 
     def now(self) -> float:
         """True simulated seconds since the loop began."""
-        return self._true_ns / NANOSECONDS
+        return self._agenda.true_ns / NANOSECONDS
 
     def now_ns(self) -> int:
         """True simulated nanoseconds since the loop began."""
-        return self._true_ns
+        return self._agenda.true_ns
 
     @property
     def choices(self) -> Sequence[int]:
@@ -119,7 +115,7 @@ class SimulationLoop(RefusingLoop):
     ) -> SimulationTimerHandle:
         """Call back after so much true time, in the life that the host has now: never, if that ends before; later,
         if the host is paused then."""
-        due_ns = self._true_ns + max(0, round(delay_seconds * NANOSECONDS))
+        due_ns = self._agenda.true_ns + max(0, round(delay_seconds * NANOSECONDS))
         return self._set_timer(
             due_ns, due_ns / NANOSECONDS, callback, args, host.present.context.copy(), host.present
         )
@@ -132,30 +128,21 @@ class SimulationLoop(RefusingLoop):
         """
         assert host.alive, f"{host.name} crashes but is already dead"
         assert host.name != "harness", "the harness cannot crash"
-        life = host.present
-        life.ended, life.running, host.paused = True, False, False
-        victims = [task for task in self.pending() if task.life is life]
-        self._graveyard += victims
-        self._graveyard += host.parked
-        self._graveyard += [handle for handle in self._ready if handle.life is life]
-        host.parked.clear()
-        self._ready[:] = [handle for handle in self._ready if handle.life is not life]
+        victims = [task for task in self.pending() if task.life is host.present]
+        self._agenda.end_life(host.present)
+        self._agenda.bury(*victims)
         return len(victims)
 
     def pause(self, host: Host) -> None:
         """Let the host stand still, as under SIGSTOP. Its clock goes on."""
         assert host.alive, f"{host.name} is paused but dead"
         assert not host.paused, f"{host.name} is paused already"
-        host.paused, host.present.running = True, False
-        host.parked += [handle for handle in self._ready if handle.life.host is host]
-        self._ready[:] = [handle for handle in self._ready if handle.life.host is not host]
+        self._agenda.park(host)
 
     def resume(self, host: Host) -> None:
         """Let the host go on: all that became due meanwhile is ready at once. Nothing, if it has crashed since."""
         if host.paused:
-            host.paused, host.present.running = False, True
-            self._ready += host.parked
-            host.parked.clear()
+            self._agenda.unpark(host)
 
     def pending(self) -> Sequence[SimulationTask[Any]]:
         """Tasks that are not done, of all lives, in the order of their creation."""
@@ -194,7 +181,7 @@ class SimulationLoop(RefusingLoop):
         if life.running:
             self._ready.append(handle)
         else:
-            self._divert(handle)
+            self._agenda.enqueue(handle)
         return handle
 
     def call_later(
@@ -202,7 +189,7 @@ class SimulationLoop(RefusingLoop):
     ) -> SimulationTimerHandle:
         clock = self._life.host.clock
         context, life = self._context_and_life(context)
-        due_ns = self._true_ns + clock.true_duration_ns(delay)
+        due_ns = self._agenda.true_ns + clock.true_duration_ns(delay)
         return self._set_timer(due_ns, clock.monotonic() + delay, callback, args, context, life)
 
     def call_at(
@@ -230,14 +217,6 @@ class SimulationLoop(RefusingLoop):
         self.trace.label(hash(task), label)
         return task
 
-    def timer_cancelled(self) -> None:
-        """Called by each timer that is cancelled while it waits; rebuilds the heap when most have been."""
-        self._cancelled_timers += 1
-        if limits.CANCELLED_TIMERS_MAX < self._cancelled_timers > len(self._timers) // 2:
-            self._timers = [entry for entry in self._timers if not entry[2]._cancelled]
-            heapify(self._timers)
-            self._cancelled_timers = 0
-
     def _context_and_life(self, context: contextvars.Context | None) -> tuple[contextvars.Context, Life]:
         if context is not None:
             return context, context.get(LIFE) or self._life
@@ -253,22 +232,8 @@ class SimulationLoop(RefusingLoop):
         life: Life,
     ) -> SimulationTimerHandle:
         handle = SimulationTimerHandle(callback, args, context, life, when)
-        if due_ns > self._true_ns:
-            handle.wait_in(self)
-            heappush(self._timers, (due_ns, self.next_number(), handle))
-        else:
-            self._enqueue(handle)
+        self._agenda.set_timer(due_ns, handle)
         return handle
-
-    def _enqueue(self, handle: Handle) -> None:
-        if handle.life.running:
-            self._ready.append(handle)
-        else:
-            self._divert(handle)
-
-    def _divert(self, handle: Handle) -> None:
-        life = handle.life
-        (self._graveyard if life.ended else life.host.parked).append(handle)
 
     # -- running ------------------------------------------------------------------------------------------------
 
@@ -293,9 +258,9 @@ class SimulationLoop(RefusingLoop):
             while not self._ends:
                 self._run_round()
                 self.steps += limits.STEPS_PER_ROUND
-                self._watch.look(self._true_ns)
+                self._watch.look(self._agenda.true_ns)
                 if self._watch.is_stuck:
-                    raise self._watch.livelock(self._describe_busiest())
+                    raise self._watch.livelock(describe_busiest(self.trace.entries, self.pending(), self._labels))
                 self.trace.hash_block()
         except SimulationError as error:
             self.abort(error)
@@ -346,39 +311,10 @@ class SimulationLoop(RefusingLoop):
         return self._labels[label]
 
     def _advance(self) -> None:
-        """Jump to the next timer of a life that goes on, and make ready what is due then."""
-        timers = self._timers
-        while timers and (timers[0][2]._cancelled or timers[0][2].life.ended):
-            self._take_timer()
-        if not timers:
-            raise SimulationDeadlock(self._describe_deadlock())
-        self._true_ns = due_ns = timers[0][0]
-        self.trace.entries += (TIME, due_ns)
-        while timers and timers[0][0] <= due_ns:
-            handle = self._take_timer()
-            if not handle._cancelled:
-                self._enqueue(handle)
-
-    def _take_timer(self) -> SimulationTimerHandle:
-        handle = heappop(self._timers)[2]
-        handle.leave()
-        if handle._cancelled:
-            self._cancelled_timers -= 1
-        elif handle.life.ended:
-            self._graveyard.append(handle)
-        return handle
-
-    def _describe_deadlock(self) -> str:
-        waiting = [task for task in self.pending() if not task.life.ended]
-        paused = [host.name for host in self._hosts.values() if host.paused]
-        also = f"; paused: {', '.join(paused)}" if paused else ""
-        return f"nothing is left to run after {self.now():.3f} s{also}; waiting:\n{describe_waiting(waiting)}"
-
-    def _describe_busiest(self) -> str:
-        names = {task.number: f"{task.life.host.name}: {task.get_name()}" for task in self.pending()}
-        names.update({number: label for label, number in self._labels.items()})
-        counts = Counter(number for number in self.trace.entries if number in names)
-        return "\n".join(f"  {names[number]}: {count} of the last steps" for number, count in counts.most_common(5))
+        if not self._agenda.advance():
+            waiting = describe_deadlock(self.pending(), [host for host in self._hosts.values() if host.paused])
+            raise SimulationDeadlock(f"nothing is left to run after {self.now():.3f} s{waiting}")
+        self.trace.entries += (TIME, self._agenda.true_ns)
 
     def _main_is_done(self, _: asyncio.Future[Any]) -> None:
         self._ends = True
@@ -408,16 +344,14 @@ class SimulationLoop(RefusingLoop):
 
     def forget_everything(self) -> None:
         """Called when the disposal ends, with whatever the last breaths have scheduled."""
-        self._ready.clear()
-        self._timers.clear()
-        self._graveyard.clear()
+        self._agenda.clear()
         for host in self._hosts.values():
             host.parked.clear()
 
     def close_generator(self, generator: AsyncGenerator[Any, Any], life: Life) -> None:
         """Called when an asynchronous generator was left unfinished; that of a dead process stays as it is."""
         if life.ended:
-            self._graveyard.append(generator)
+            self._agenda.bury(generator)
         else:
             self.create_task(generator.aclose(), name="aclose", context=life.context.copy())
 

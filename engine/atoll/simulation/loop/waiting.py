@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
@@ -12,18 +13,31 @@ from typing import Any
 from atoll.simulation.limits import PENDING_TASKS_SHOWN_MAX
 from atoll.simulation.loop.errors import SimulationLeak
 from atoll.simulation.loop.futures import SimulationTask
+from atoll.simulation.loop.hosts import Host
 
 _ASYNCIO = str(PurePath(asyncio.__file__).parent)
 
 
-def describe_waiting(tasks: Iterable[SimulationTask[Any]]) -> str:
-    """One line a task, in the order of their creation."""
-    ordered = sorted(tasks, key=lambda task: task.number)
-    lines = [f"  {task.life.host.name}: {task.get_name()} waits {await_site(task)}" for task in ordered]
+def describe_deadlock(pending: Iterable[SimulationTask[Any]], paused: Sequence[Host]) -> str:
+    """Who waits where, one line a task in the order of their creation; the tasks of the dead do not wait."""
+    lines = [
+        f"  {task.life.host.name}: {task.get_name()} waits {await_site(task)}"
+        for task in pending
+        if not task.life.ended
+    ]
     more = len(lines) - PENDING_TASKS_SHOWN_MAX
     if more > 0:
         lines[PENDING_TASKS_SHOWN_MAX:] = [f"  and {more} more"]
-    return "\n".join(lines)
+    also = f"; paused: {', '.join(host.name for host in paused)}" if paused else ""
+    return "\n".join([f"{also}; waiting:", *lines])
+
+
+def describe_busiest(steps: Iterable[int], pending: Iterable[SimulationTask[Any]], labels: Mapping[str, int]) -> str:
+    """Who ran most in the last round, by the numbers that the trace has of its steps."""
+    names = {task.number: f"{task.life.host.name}: {task.get_name()}" for task in pending}
+    names.update({number: label for label, number in labels.items()})
+    counts = Counter(number for number in steps if number in names)
+    return "\n".join(f"  {names[number]}: {count} of the last steps" for number, count in counts.most_common(5))
 
 
 def await_site(task: SimulationTask[Any]) -> str:
