@@ -120,3 +120,18 @@ JOURNAL_TRIM_ENTRIES: Final = 4_096
 
 PREPARED_RECORDS_MAX: Final = 3
 """Records that a forgotten prepared transaction may hold locked. Larger: more writes wait for it."""
+
+RECOVERY_SECONDS: Final = 15.0
+"""How long after a fault on its own machines a region may still refuse: a client learns of a connection that died
+without a word by a keepalive and its timeout. Smaller: false alarms. Larger: little is left to be judged."""
+
+JUDGED_TIMEOUT_SECONDS_MIN: Final = 1.0
+"""Operations with a shorter timeout may fail in a healthy region. Smaller: a slow disk makes a false alarm."""
+
+OVERDUE_SECONDS: Final = 2.0
+"""How long after its timeout an operation has to have ended: the client waits a second for an answer on its way.
+Smaller: false alarms. Larger: a client that hangs for a moment is not noticed."""
+
+REACHABLE_RANGES_MAX: Final = 4_096
+"""Ranges in which the sum of a counter may lie, given increments of unknown outcome; beyond, neighbours are joined.
+Smaller: an increment that counted twice is missed. Larger: counters with many unknown increments take seconds."""

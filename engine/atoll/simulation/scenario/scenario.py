@@ -13,6 +13,8 @@ from atoll.ids import CollectionName, RegionName, ZoneName
 from atoll.keyspace.topology import Topology
 from atoll.simulation.network.latency import LatencyTable
 from atoll.simulation.plan import Fault, FaultKind, PlannedOperation
+from atoll.simulation.scenario.shape import RingShape
+from atoll.simulation.scenario.story import Story
 
 
 class Group(StrEnum):
@@ -115,7 +117,7 @@ class Scenario:
     disk: DiskSettings
     traffic: Sequence[Traffic]
     faults: Sequence[Fault]
-    """Told outright, already expanded into what a plan holds."""
+    """Told outright, with all that they need: in the plan of every seed."""
     swarm: Swarm | None
     seconds: float
     settle_seconds: float
@@ -128,5 +130,11 @@ class Scenario:
     client_kind: str = "remote"
     """As :attr:`atoll.simulation.plan.Plan.client_kind`, or ``any``."""
     knobs: Mapping[str, float] = field(default_factory=dict)
+    stories: Sequence[Story] = ()
+    """Faults told in words, some of which leave a seed to choose: halves, swizzles, any node. A plan holds what they
+    come to."""
+    shape: RingShape | None = None
+    """A ring that each seed draws anew. ``topology`` and ``network`` are then those of one seed; use
+    :func:`atoll.simulation.scenario.planning.at_seed` for another."""
     seeds: Sequence[int] = ()
     """Seeds that once failed: run first, for ever."""
