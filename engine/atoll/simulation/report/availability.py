@@ -14,7 +14,7 @@ from enum import StrEnum
 from atoll.ids import RegionName
 from atoll.simulation.history import Entry, History, Status
 from atoll.simulation.plan import Action
-from atoll.simulation.report.incidents import Incident, calm
+from atoll.simulation.report.incidents import Incident, calm, merged
 from atoll.simulation.report.statistics import Tally, tally
 
 
@@ -75,16 +75,9 @@ def phases_of_all(
     Calm operations between two incidents are in none of the three. ``None`` without incidents."""
     if not found:
         return None
-    whole = Incident(
-        began=min(incident.began for incident in found),
-        ended=max(incident.ended for incident in found),
-        title="all faults",
-        kinds=tuple(dict.fromkeys(kind for incident in found for kind in incident.kinds)),
-        targets=tuple(dict.fromkeys(target for incident in found for target in incident.targets)),
-    )
     quiet = [entry for entry in entries if calm(entry, found)]
     touched = [entry for entry in entries if not calm(entry, found)]
-    return _around(whole, touched, quiet, regions)
+    return _around(merged(found, "all faults"), touched, quiet, regions)
 
 
 def unavailable(entries: Iterable[Entry], regions: Sequence[RegionName]) -> Mapping[RegionName, Mapping[str, int]]:

@@ -59,7 +59,7 @@ class Figures:
 def figures(result: RunResult) -> Figures:
     """The figures of ``result``."""
     entries = asked_by_clients(result.history)
-    found = incidents(result.faults)
+    found = incidents(result.faults, result.plan.seconds)
     return Figures(
         summary=summarize(result),
         incidents=found,

@@ -1,8 +1,8 @@
 """Incidents: the faults of a run as people tell them, and which part of the run each one touched.
 
-A partition is many directed cuts; faults of one story that begin and end together are one incident. An operation is
-touched by an incident if any part of it fell within; one that no incident touched is calm. Calm operations are the
-measure of *before* and *after*.
+A partition is many directed cuts and a flapping link many short ones: faults of one story are one incident as long as
+they follow each other closely. An operation is touched by an incident if any part of it fell within one of its
+windows; one that no incident touched is calm. Calm operations are the measure of *before* and *after*.
 """
 
 from __future__ import annotations
@@ -14,50 +14,71 @@ from atoll.ids import RegionName
 from atoll.simulation.history import Entry
 from atoll.simulation.plan import Fault, FaultKind
 
+STORY_GAP_SECONDS = 5.0
+"""Between two faults of one story. Smaller: a flapping link is many incidents; larger: two cuts with a recovery in
+between are one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One thing that went wrong from ``began`` to ``ended``, in seconds since traffic began."""
+    """One thing that went wrong, in seconds since traffic began; ``windows`` are the times in which it held."""
 
-    began: float
-    ended: float
     title: str
+    windows: Sequence[tuple[float, float]]
     kinds: Sequence[FaultKind]
     targets: Sequence[str]
+    faults: int
+
+    @property
+    def began(self) -> float:
+        """The beginning of the first window."""
+        return self.windows[0][0]
+
+    @property
+    def ended(self) -> float:
+        """The end of the last window."""
+        return max(ended for _, ended in self.windows)
 
     def touches(self, entry: Entry) -> bool:
         """Whether any part of the operation fell within."""
-        return entry.began < self.ended and entry.ended >= self.began
-
-    def describe(self) -> str:
-        """One line for people: ``frankfurt cut off: cut frankfurt>tokyo, tokyo>frankfurt``."""
-        kinds = ", ".join(kind.replace("_", " ") for kind in self.kinds)
-        return f"{self.title}: {kinds}" if self.title != kinds else kinds
+        return any(entry.began < ended and entry.ended >= began for began, ended in self.windows)
 
 
-def incidents(faults: Iterable[Fault]) -> list[Incident]:
-    """The incidents of ``faults``, by their beginnings."""
-    groups: dict[tuple[float, float, str], list[Fault]] = {}
-    for fault in faults:
-        groups.setdefault((fault.at_seconds, fault.duration_seconds, fault.story or fault.kind.value), []).append(
-            fault
-        )
-    return [
-        Incident(
-            began=began,
-            ended=began + duration,
-            title=title.replace("_", " "),
-            kinds=tuple(dict.fromkeys(fault.kind for fault in group)),
-            targets=tuple(dict.fromkeys(target for fault in group for target in fault.targets)),
-        )
-        for (began, duration, title), group in sorted(groups.items(), key=lambda item: item[0])
-    ]
+def incidents(faults: Iterable[Fault], until_seconds: float = float("inf")) -> list[Incident]:
+    """The incidents of ``faults``, by their beginnings. Nothing lasts longer than ``until_seconds``, when traffic
+    ends and everything is mended."""
+    open_groups: dict[str, list[Fault]] = {}
+    groups: list[list[Fault]] = []
+    for fault in sorted(faults, key=lambda each: (each.at_seconds, each.duration_seconds, each.kind, each.targets)):
+        group = open_groups.get(title_of(fault))
+        if group is None or not _follows(fault, group):
+            group = open_groups[title_of(fault)] = []
+            groups.append(group)
+        group.append(fault)
+    return [_incident(group, until_seconds) for group in groups]
 
 
-def losses(faults: Iterable[Fault]) -> list[tuple[RegionName, float, float]]:
+def title_of(fault: Fault) -> str:
+    """The fault's story, or what kind it is and of what."""
+    return (fault.story or f"{fault.kind} {' '.join(fault.targets[:2])}").replace("_", " ")
+
+
+def merged(among: Sequence[Incident], title: str) -> Incident:
+    """All of ``among`` (at least one) as if they were one."""
+    assert among, "no incidents cannot be merged"
+    return Incident(
+        title=title,
+        windows=sorted(window for incident in among for window in incident.windows),
+        kinds=tuple(dict.fromkeys(kind for incident in among for kind in incident.kinds)),
+        targets=tuple(dict.fromkeys(target for incident in among for target in incident.targets)),
+        faults=sum(incident.faults for incident in among),
+    )
+
+
+def losses(faults: Iterable[Fault], until_seconds: float = float("inf")) -> list[tuple[RegionName, float, float]]:
     """Each region that was lost whole, from when to when."""
     return sorted(
-        (RegionName(region), fault.at_seconds, fault.at_seconds + fault.duration_seconds)
+        (RegionName(region), fault.at_seconds, min(until_seconds, fault.at_seconds + fault.duration_seconds))
         for fault in faults
         if fault.kind is FaultKind.LOSE_REGION
         for region in fault.targets
@@ -67,3 +88,21 @@ def losses(faults: Iterable[Fault]) -> list[tuple[RegionName, float, float]]:
 def calm(entry: Entry, among: Iterable[Incident]) -> bool:
     """Whether no incident touched the operation."""
     return not any(incident.touches(entry) for incident in among)
+
+
+def _follows(fault: Fault, group: Sequence[Fault]) -> bool:
+    """Whether it is the same story going on. Without a story only the very same moment makes faults one."""
+    if not fault.story:
+        return fault.at_seconds == group[0].at_seconds
+    return fault.at_seconds <= max(each.at_seconds + each.duration_seconds for each in group) + STORY_GAP_SECONDS
+
+
+def _incident(group: Sequence[Fault], until_seconds: float) -> Incident:
+    windows = ((each.at_seconds, min(until_seconds, each.at_seconds + each.duration_seconds)) for each in group)
+    return Incident(
+        title=title_of(group[0]),
+        windows=sorted(dict.fromkeys(windows)),
+        kinds=tuple(dict.fromkeys(fault.kind for fault in group)),
+        targets=tuple(dict.fromkeys(target for fault in group for target in fault.targets)),
+        faults=len(group),
+    )

@@ -82,7 +82,7 @@ def summarize(result: RunResult) -> RunSummary:
         regions=tuple(result.regions),
         operations=len(entries),
         availability=availability(entries, result.regions),
-        availability_while_lost=while_lost(entries, losses(result.faults), result.regions),
+        availability_while_lost=while_lost(entries, losses(result.faults, result.plan.seconds), result.regions),
         latency_ms=latencies(result),
         staleness_seconds=sampled_staleness(result.samples),
         converged_seconds=result.converged_seconds,

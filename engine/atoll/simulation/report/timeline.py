@@ -1,0 +1,116 @@
+"""The window of a run that the timeline shows: around the violation, else the first fault; never the whole run.
+
+Chosen so that it ends just after the violation became visible, that the operations which show it are in it, and that
+no more is drawn than a person can follow: of too many events the last ones stay, since what came just before the
+moment explains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from atoll.simulation.history import Entry
+from atoll.simulation.report.incidents import Incident
+from atoll.simulation.result import RunResult, TraceEvent
+from atoll.simulation.verdict import Finding
+
+EVENTS_MAX = 300
+"""Events in a window. Larger: a picture in which nobody finds anything; smaller: causes fall out of it."""
+
+CLIENTS_MAX = 12
+"""Clients in a window, those of the finding first. Larger: the hosts scroll out of sight."""
+
+SECONDS_MIN = 0.4
+"""Length of a window. Smaller: an instant without its surroundings."""
+
+SECONDS_MAX = 20.0
+"""Length of a window before the moment. Larger: messages become vertical lines."""
+
+MARGIN = 0.12
+"""Room on each side of what is shown, as a share of it."""
+
+DRAWN = frozenset({"send", "deliver", "drop", "commit", "capture", "apply"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What to draw. Times are seconds since traffic began."""
+
+    began: float
+    ended: float
+    moment: float
+    """What the window was chosen for: when the violation became visible, or the first fault began."""
+    events: Sequence[TraceEvent]
+    entries: Sequence[Entry]
+    named: frozenset[int]
+    """Indexes of the entries that the finding names."""
+    left_out: int
+    """Events of the same time that are not drawn: of other regions, or too many."""
+
+
+def window(result: RunResult, found: Sequence[Incident], finding: Finding | None) -> Window | None:
+    """The window; ``None`` if the run was not recorded and nothing was violated, or nothing happened in it."""
+    if not result.events and finding is None:
+        return None
+    named = frozenset(finding.entries if finding else ())
+    shown = [entry for entry in result.history if entry.index in named]
+    moment = finding.at if finding else _first_moment(result.events, found)
+    first = max(min([moment, *(entry.began for entry in shown)]), moment - SECONDS_MAX)
+    began, ended = _with_room(first, moment)
+    places = _places(finding, shown)
+    within = [event for event in result.events if began <= event.at <= ended and event.kind in DRAWN]
+    close = [event for event in within if not places or {region_of(event.lane), region_of(event.peer)} & places]
+    kept = close[-EVENTS_MAX:]
+    if len(kept) < len(close):
+        began = kept[0].at
+    entries = _entries([e for e in result.history if e.ended >= began and e.began <= ended], shown)
+    if not kept and not entries:
+        return None
+    return Window(
+        began=began,
+        ended=ended,
+        moment=moment,
+        events=kept,
+        entries=entries,
+        named=named,
+        left_out=len(within) - len(kept),
+    )
+
+
+def region_of(lane: str) -> str:
+    """The region of a host, or of a region itself."""
+    return lane.partition("/")[0]
+
+
+def _first_moment(events: Sequence[TraceEvent], found: Sequence[Incident]) -> float:
+    """The first recorded event at or after the first fault; the last of all if there is none."""
+    times = [event.at for event in events if event.kind in DRAWN] or [events[-1].at]
+    first = min((incident.began for incident in found), default=times[0])
+    return next((at for at in times if at >= first), times[-1])
+
+
+def _with_room(began: float, ended: float) -> tuple[float, float]:
+    room = max((SECONDS_MIN - (ended - began)) / 2, MARGIN * (ended - began))
+    return began - room, ended + room
+
+
+def _places(finding: Finding | None, shown: Sequence[Entry]) -> frozenset[str]:
+    """The regions that the finding concerns; none means all."""
+    regions = [entry.planned.region for entry in shown]
+    return frozenset([*regions, *(region_of(place) for place in (finding.places if finding else ()))])
+
+
+def _entries(within: Sequence[Entry], shown: Sequence[Entry]) -> list[Entry]:
+    """The operations to draw: those of the finding, then of their clients, then on their records; without a finding
+    all. No more than :data:`CLIENTS_MAX` clients."""
+    clients = {entry.planned.client for entry in shown}
+    records = {(entry.planned.collection, entry.planned.key) for entry in shown}
+    close = [
+        entry
+        for entry in within
+        if not shown or entry.planned.client in clients or (entry.planned.collection, entry.planned.key) in records
+    ]
+    order = dict.fromkeys([*(entry.planned.client for entry in shown), *(entry.planned.client for entry in close)])
+    kept = frozenset(list(order)[:CLIENTS_MAX])
+    return [entry for entry in close if entry.planned.client in kept]
