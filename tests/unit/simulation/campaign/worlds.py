@@ -225,3 +225,21 @@ def run_with_toothless_faults(
     faults = (fault(1), fault(2, FaultKind.CLOCK))
     found = result(of, seed, replace(plan(4, 0), faults=faults), bites={"cut: messages dropped": 7 * (seed % 2)})
     return replace(found, checkers=[replace(each, legal={"stale read": 3}) for each in found.checkers])
+
+
+def run_without_the_lost(of: Scenario, seed: int, given: Plan | None = None, *, record: bool = False) -> RunResult:
+    """Nothing succeeds in a region while it is lost."""
+    assert given is not None
+    found = result(of, seed, given)
+    lost = [each for each in given.faults if each.kind is FaultKind.LOSE_REGION]
+    history = [
+        replace(entry, status=Status.FAILED)
+        if any(
+            entry.planned.region in each.targets
+            and each.at_seconds <= entry.began < each.at_seconds + each.duration_seconds
+            for each in lost
+        )
+        else entry
+        for entry in found.history
+    ]
+    return replace(found, history=history)
