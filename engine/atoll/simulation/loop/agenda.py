@@ -1,7 +1,7 @@
 """What is to be done: the pool of handles that are ready, the heap of timers, and the time that is now.
 
-Time is a whole number of nanoseconds, so that equal durations are equal. Handles of a paused host are parked. Those of
-a life that ended are buried: kept until the end of the run, since freeing them could run a destructor.
+Time is a whole number of nanoseconds, so that equal durations are equal. Handles of a paused host are parked; those
+of a life that ended are buried: kept until the end of the run, since freeing them could run a destructor.
 """
 
 from __future__ import annotations

@@ -279,12 +279,9 @@ class SimulationLoop(RefusingLoop):
         for _ in range(limits.STEPS_PER_ROUND):
             if self._ends:
                 return
-            if len(ready) > 1:
-                handle = ready.pop(choose(ready))
-            else:
-                while not ready:
-                    self._advance()
-                handle = ready.pop()
+            while not ready:
+                self._advance()
+            handle = ready.pop(choose(ready)) if len(ready) > 1 else ready.pop()
             callback = handle._callback
             if callback is None:
                 continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,9 @@ class GeneratorKeeper:
 
     def __init__(self, loop: SimulationLoop) -> None:
         self._loop = loop
-        self._lives: weakref.WeakKeyDictionary[AsyncGenerator[Any, Any], Life] = weakref.WeakKeyDictionary()
+        self._lives: dict[int, Life] = {}
+        """By the generator's address, which the next one at that address takes over. Weak references would be dead
+        by the time that the finalizer is called."""
         self._hooks = sys.get_asyncgen_hooks()
 
     def install(self) -> None:
@@ -30,9 +31,9 @@ class GeneratorKeeper:
         sys.set_asyncgen_hooks(*self._hooks)
 
     def _begun(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._lives[generator] = LIFE.get()
+        self._lives[id(generator)] = LIFE.get()
 
     def _left(self, generator: AsyncGenerator[Any, Any]) -> None:
-        life = self._lives[generator]
+        life = self._lives.pop(id(generator))
         if not self._loop.is_closed():
             self._loop.close_generator(generator, life)

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from atoll.simulation.loop.event_loop import SimulationLoop
@@ -103,7 +103,7 @@ def replaced(loop: SimulationLoop, thread: int) -> Iterator[None]:
             stack.callback(setattr, module, name, getattr(module, name))
             setattr(module, name, stand_in)
         stack.enter_context(_datetime_replaced(makes))
-        stack.enter_context(_gatherings_counted())
+        stack.enter_context(_asyncio_in_order())
         yield
 
 
@@ -166,11 +166,19 @@ def _forget_cached_methods(kind: type) -> None:
 
 
 @contextlib.contextmanager
-def _gatherings_counted() -> Iterator[None]:
-    """``asyncio.gather`` makes a future of its own class: hash it like those of the loop."""
-    kind: Any = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
-    kind.__hash__ = SimulationFuture.__hash__
+def _asyncio_in_order() -> Iterator[None]:
+    """What asyncio itself orders by address: the futures that ``gather`` makes, and coroutines that are given to
+    ``as_completed``, which become tasks in the order of a set of them."""
+    gathering: Any = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
+    real = asyncio.tasks.as_completed
+
+    def as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
+        return real([asyncio.ensure_future(one) for one in dict.fromkeys(fs)], timeout=timeout)
+
+    gathering.__hash__ = SimulationFuture.__hash__
+    asyncio.as_completed = asyncio.tasks.as_completed = as_completed
     try:
         yield
     finally:
-        del kind.__hash__
+        asyncio.as_completed = asyncio.tasks.as_completed = real
+        del gathering.__hash__

@@ -16,6 +16,7 @@ from atoll.simulation.loop.futures import SimulationTask
 from atoll.simulation.loop.hosts import Host
 
 _ASYNCIO = str(PurePath(asyncio.__file__).parent)
+_STANDARD_LIBRARY = PurePath(asyncio.__file__).parent.parent
 
 
 def describe_deadlock(pending: Iterable[SimulationTask[Any]], paused: Sequence[Host]) -> str:
@@ -55,7 +56,7 @@ def await_site(task: SimulationTask[Any]) -> str:
 def leak_of(what: str) -> SimulationLeak:
     """The error for reaching into the real world; names the innermost frame of Atoll outside this package."""
     frames = list(_frames_from(sys._getframe(1)))
-    outside = [frame for frame in frames if not _is_own(frame)] or frames
+    outside = [frame for frame in frames if not _is_library(frame)] or frames
     blamed = next((frame for frame in outside if _module_of(frame).startswith("atoll.")), outside[0])
     place = f"{place_of(blamed)} in {blamed.f_code.co_qualname}"
     return SimulationLeak(f"{what} reaches out of a simulated run, at {place}: take it in through a port")
@@ -67,8 +68,9 @@ def _frames_from(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _is_own(frame: FrameType) -> bool:
-    return _module_of(frame).startswith("atoll.simulation.loop.")
+def _is_library(frame: FrameType) -> bool:
+    own = _module_of(frame).startswith("atoll.simulation.loop.")
+    return own or PurePath(frame.f_code.co_filename).is_relative_to(_STANDARD_LIBRARY)
 
 
 def _module_of(frame: FrameType) -> str:
