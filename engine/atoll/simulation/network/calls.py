@@ -76,7 +76,7 @@ class SimulatedCall:
         self._started.set_result(None)
         return self.stream
 
-    def finish(self, status: Status, response: bytes | None = None) -> None:
+    def finish(self, status: Status, response: bytes | None = None) -> None:  # noqa: ARG002 (see UnaryUnary)
         """The call ends, as the server or the transport says."""
         if self._status is not None and self._status is not INTERNAL:
             return

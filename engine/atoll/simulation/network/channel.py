@@ -66,7 +66,7 @@ class SimulatedChannel(aio.Channel):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def close(self, grace: float | None = None) -> None:
+    async def close(self, grace: float | None = None) -> None:  # noqa: ARG002 (the name is grpc.aio's)
         """End all calls and the connection. Idempotent. There is no grace."""
         if self._state is ChannelConnectivity.SHUTDOWN:
             return

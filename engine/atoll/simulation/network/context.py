@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Never
 
 import grpc
@@ -80,7 +80,9 @@ class ServedCall(aio.ServicerContext[Any, Any]):
 
     async def _served(self) -> tuple[Status, bytes | None]:
         """Run the servicer; returns what is left to say."""
-        request = self._first_request() if self._opened.request is not None else self._requests()
+        request = (
+            self._first_request() if self._opened.request is not None else _Requests(self.stream, self._deserialized)
+        )
         result = (self._handler.unary_unary or self._handler.unary_stream or self._handler.stream_stream)(
             request, self
         )
@@ -105,10 +107,6 @@ class ServedCall(aio.ServicerContext[Any, Any]):
     def _first_request(self) -> Any:
         assert self._opened.request is not None
         return self._deserialized(self._opened.request)
-
-    async def _requests(self) -> AsyncIterator[Any]:
-        while (payload := await self.stream.receive()) is not None:
-            yield self._deserialized(payload)
 
     def _deserialized(self, payload: bytes) -> Any:
         deserialize = self._handler.request_deserializer
@@ -203,3 +201,20 @@ class ServedCall(aio.ServicerContext[Any, Any]):
 
     def done(self) -> bool:
         return self._left or self._sent
+
+
+class _Requests:
+    """A servicer's iterator of requests: like grpc.aio's it is no generator, so nobody need close it."""
+
+    def __init__(self, stream: Stream, deserialize: Callable[[bytes], Any]) -> None:
+        self._stream = stream
+        self._deserialize = deserialize
+
+    def __aiter__(self) -> _Requests:
+        return self
+
+    async def __anext__(self) -> Any:
+        payload = await self._stream.receive()
+        if payload is None:
+            raise StopAsyncIteration
+        return self._deserialize(payload)
