@@ -12,15 +12,26 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from atoll.causality.cut import Cut
 from atoll.errors import StaleRoute, Unavailable
-from atoll.ids import Origin, RecordId, RegionName
+from atoll.ids import CollectionName, Origin, RecordId, RegionName
 from atoll.instant import ZERO, Timestamp
 from atoll.keyspace.key_range import KeyRange
-from atoll.ports import ApplyResult, Batch, Outcome, Ownership, Progress, RowWrite
+from atoll.ports import (
+    ApplyResult,
+    Batch,
+    Outcome,
+    Ownership,
+    Progress,
+    ReadResult,
+    RowWrite,
+    StoredRecord,
+    StoreStatistics,
+)
 from atoll.replication.rows import Row, encode_rows
 from atoll.simulation.storage.joining import Held, How, by_record, collapsed, joined
 
@@ -87,6 +98,15 @@ class MemoryShard:
     def __post_init__(self) -> None:
         self.batches[0] = CapturedBatch(self._batch(0, Cut.EMPTY, ()), Snapshot(0, frozenset()))
 
+    def copy(self) -> MemoryShard:
+        """A shard of its own with the same content."""
+        twin = MemoryShard(self.origin)
+        for each in fields(self):
+            value = getattr(self, each.name)
+            setattr(twin, each.name, copy(value) if isinstance(value, (dict, list, set)) else value)
+        twin._by_transaction = {number: list(changes) for number, changes in self._by_transaction.items()}
+        return twin
+
     # -- transactions ---------------------------------------------------------------------------------------------
 
     def begin(self) -> int:
@@ -128,12 +148,44 @@ class MemoryShard:
             begun=self.begun,
         )
 
+    def read(self, ids: Sequence[RecordId]) -> ReadResult:
+        """Records and progress, all as they are now."""
+        owned = [self.owns(each.position) for each in ids]
+        held = [self.records.get(each) if own else None for each, own in zip(ids, owned, strict=True)]
+        return ReadResult(
+            outcomes=[Outcome.DONE if own else Outcome.FENCED for own in owned],
+            records=[StoredRecord(row.context, row.state) if row else None for row in held],
+            progress=self.progress(),
+        )
+
+    def scan(self, within: KeyRange, collection: CollectionName | None) -> Sequence[tuple[RecordId, StoredRecord]]:
+        """All rows of a range, in order."""
+        return [
+            (record, StoredRecord(held.context, held.state))
+            for record, held in sorted(self.records.items())
+            if record.position in within and collection in (None, record.collection)
+        ]
+
+    def statistics(self) -> StoreStatistics:
+        live = sum(held.document is not None for held in self.records.values())
+        return StoreStatistics(
+            records=live,
+            tombstones=len(self.records) - live,
+            log_rows=len(self.log),
+            log_bytes=sum(len(change.row.state) + len(change.row.context) for change in self.log),
+            captured=self.captured,
+        )
+
     def judge(self, write: RowWrite) -> Outcome:
         """What would become of one row of a write."""
         if not self.owns(write.id.position):
             return Outcome.FENCED
+        return Outcome.DONE if self.is_on(write) else Outcome.STALE
+
+    def is_on(self, write: RowWrite) -> bool:
+        """Whether the record's context is the one that the write was made on."""
         held = self.records.get(write.id)
-        return Outcome.DONE if (held.context if held else b"") == write.previous_context else Outcome.STALE
+        return (held.context if held else b"") == write.previous_context
 
     def write(self, transaction: int, rows: Sequence[RowWrite], dependencies: Cut) -> Sequence[Outcome]:
         """Judge and commit at once: for stores whose calls are atomic."""
@@ -222,7 +274,7 @@ class MemoryShard:
 
     def batches_above(self, number: int, limit: int) -> Sequence[Batch]:
         """Headers in order, up to ``limit`` of them."""
-        first = max(number + 1, next(iter(self.batches)), 1)
+        first = max(number + 1, self.oldest, 1)
         return [self.batches[place].batch for place in range(first, min(first + limit, self.captured + 1))]
 
     def batch_rows(self, number: int, allowed: Sequence[KeyRange]) -> bytes:
@@ -235,38 +287,56 @@ class MemoryShard:
     # -- retention ------------------------------------------------------------------------------------------------
 
     def collect(self, members: Sequence[RegionName]) -> int:
-        """Both halves of a collection; returns log rows deleted."""
-        return self.collect_log(self.collect_batches(members))
-
-    def collect_batches(self, members: Sequence[RegionName]) -> int:
-        """Forget what all members have acknowledged but the last of it, and answer its number."""
-        agreed = min((self.acknowledged.get(member, 0) for member in members), default=self.captured)
-        first = next(iter(self.batches))
-        base = max(first, min(agreed, self.captured))
-        for number in range(first, base):
-            del self.batches[number]
-        return base
-
-    def collect_log(self, base: int) -> int:
-        """Delete log rows that the base batch's snapshot sees."""
-        if base not in self.batches:
-            raise Unavailable(f"batch {base} of {self.origin} is not here")
+        """Forget batches and their log at once: for stores whose calls are atomic."""
+        base = self.collectable(members)
         boundary = self.batches[base].snapshot
-        reach = bisect_left(self._transactions, boundary.limit)
-        gone = {number for number in self._transactions[:reach] if boundary.sees(number)}
+        self.drop_batches(base)
+        return self.delete_log(boundary)
+
+    @property
+    def oldest(self) -> int:
+        """The number of the first batch that is kept: the base of the next."""
+        return next(iter(self.batches))
+
+    def collectable(self, members: Sequence[RegionName]) -> int:
+        """The last batch that all members have acknowledged; it stays as the base of the next."""
+        agreed = min((self.acknowledged.get(member, 0) for member in members), default=self.captured)
+        return max(self.oldest, min(agreed, self.captured))
+
+    def drop_batches(self, base: int) -> None:
+        """Forget the batches before ``base``."""
+        for number in range(self.oldest, base):
+            del self.batches[number]
+
+    def count_log(self, boundary: Snapshot) -> int:
+        """How many log rows a snapshot sees: they are in its batch or before it, so nobody will ask for them."""
+        return sum(len(self._by_transaction[number]) for number in self._seen_by(boundary))
+
+    def delete_log(self, boundary: Snapshot) -> int:
+        """Delete the log rows that a snapshot sees; returns how many these were."""
         self.dependencies = {n: cut for n, cut in self.dependencies.items() if not boundary.sees(n)}
+        gone = set(self._seen_by(boundary))
         if not gone:
             return 0
         before = len(self.log)
         self.log = [change for change in self.log if change.transaction not in gone]
         self._transactions = [number for number in self._transactions if number not in gone]
-        self._by_transaction = {n: found for n, found in self._by_transaction.items() if n not in gone}
+        for number in sorted(gone):
+            del self._by_transaction[number]
         return before - len(self.log)
+
+    def _seen_by(self, boundary: Snapshot) -> Sequence[int]:
+        reach = bisect_left(self._transactions, boundary.limit)
+        return [number for number in self._transactions[:reach] if boundary.sees(number)]
 
     def acknowledge(self, peer: RegionName, number: int) -> None:
         self.acknowledged[peer] = max(number, self.acknowledged.get(peer, 0))
 
     # -- ownership ------------------------------------------------------------------------------------------------
+
+    def owned(self) -> Sequence[Ownership]:
+        """The ownership rows in order of position."""
+        return [row for _, row in sorted(self.ownership.items())]
 
     def claim(self, wanted: Ownership) -> None:
         """Check and commit at once: for stores whose calls are atomic."""

@@ -21,7 +21,6 @@ from atoll.ports import (
     ApplyResult,
     Batch,
     CounterBlock,
-    Outcome,
     Ownership,
     Progress,
     ReadResult,
@@ -86,13 +85,7 @@ class MemoryShardStore:
 
     async def read(self, ids: Sequence[RecordId]) -> ReadResult:
         await self._before("read")
-        owned = [self.shard.owns(each.position) for each in ids]
-        held = [self.shard.records.get(each) if own else None for each, own in zip(ids, owned, strict=True)]
-        result = ReadResult(
-            outcomes=[Outcome.DONE if own else Outcome.FENCED for own in owned],
-            records=[StoredRecord(row.context, row.state) if row else None for row in held],
-            progress=self.shard.progress(),
-        )
+        result = self.shard.read(ids)
         await self._after("read")
         return result
 
@@ -161,7 +154,7 @@ class MemoryShardStore:
 
     async def ownership(self) -> Sequence[Ownership]:
         await self._before("ownership")
-        rows = [held for _, held in sorted(self.shard.ownership.items())]
+        rows = self.shard.owned()
         await self._after("ownership")
         return rows
 
@@ -174,25 +167,14 @@ class MemoryShardStore:
         self, within: KeyRange, collection: CollectionName | None = None
     ) -> AsyncIterator[Sequence[tuple[RecordId, StoredRecord]]]:
         await self._before("scan")
-        rows = [
-            (record, StoredRecord(held.context, held.state))
-            for record, held in sorted(self.shard.records.items())
-            if record.position in within and collection in (None, record.collection)
-        ]
+        rows = self.shard.scan(within, collection)
         for start in range(0, len(rows), SHARD_SCAN_ROWS):
             yield rows[start : start + SHARD_SCAN_ROWS]
         await self._after("scan")
 
     async def statistics(self) -> StoreStatistics:
         await self._before("statistics")
-        live = sum(held.document is not None for held in self.shard.records.values())
-        figures = StoreStatistics(
-            records=live,
-            tombstones=len(self.shard.records) - live,
-            log_rows=len(self.shard.log),
-            log_bytes=sum(len(change.row.state) + len(change.row.context) for change in self.shard.log),
-            captured=self.shard.captured,
-        )
+        figures = self.shard.statistics()
         await self._after("statistics")
         return figures
 

@@ -1,0 +1,175 @@
+"""A client's end of a connection to a simulated server, and the pools that keep connections by purpose.
+
+Like the sessions of the real store: a connection that saw any failure, or whose user was cancelled, is thrown away,
+and the next user connects anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from atoll.errors import Unavailable
+from atoll.simulation.limits import DATABASE_LATENCY_MS_MAX
+from atoll.simulation.loop.hosts import Host
+from atoll.simulation.storage.backend import Backend, Request, Statement
+from atoll.simulation.storage.server import Server
+from atoll.simulation.storage.steps import ConnectionLost, Transaction, Work
+
+T = TypeVar("T")
+
+_CANCEL_SECONDS = 3 * DATABASE_LATENCY_MS_MAX / 1_000
+"""A cancel request has to make a connection of its own first: it never overtakes the statement."""
+_HANDSHAKE_ROUND_TRIPS = 4
+"""To connect: TCP, authentication, the type codec, the check of the server's history."""
+
+Greeting = Callable[[], None]
+"""What a new connection checks; raises what the user of the connection is to hear."""
+
+
+class Connection:
+    """One connection of a process that lives on ``client``."""
+
+    __slots__ = ("_backend", "_server", "_waiting", "client", "closed", "is_cut", "life", "serial")
+
+    def __init__(self, server: Server, client: Host) -> None:
+        self.client = client
+        self.life = client.life
+        self.serial = server.next_serial()
+        self.closed = False
+        """The client knows that it cannot be used."""
+        self.is_cut = False
+        """The server does not know it any more."""
+        self._server = server
+        self._backend = Backend(server, self)
+        self._waiting: asyncio.Future[Any] | None = None
+
+    @property
+    def client_is_alive(self) -> bool:
+        """Whether the process that connected still lives; a paused one does."""
+        return self.client.alive and self.client.life == self.life
+
+    async def open(self, greeting: Greeting, seconds: float) -> None:
+        """Connect; raises :class:`ConnectionLost`, and what the server or the greeting refuses."""
+        server = self._server
+
+        def greet(_: Server, __: Transaction) -> Work[None]:
+            yield _HANDSHAKE_ROUND_TRIPS * 2 * server.latency_seconds()
+            server.admit(self)
+            greeting()
+
+        await self.ask(greet, seconds)
+
+    async def ask(self, statement: Statement, seconds: float, *, stays_open: bool = False) -> Any:
+        """The answer of one statement. Raises :class:`ConnectionLost`, ``TimeoutError`` after ``seconds``, and what
+        the statement raises; after any of these, and after a cancellation, the connection is closed."""
+        loop = self._server.loop
+        waiting = self._waiting = loop.create_future()
+        self._send(Request(statement, partial(self._answer, waiting), stays_open))
+        patience = loop.call_later(seconds, _expire, waiting)
+        try:
+            return await waiting
+        except BaseException as error:
+            self._leave(isinstance(error, (asyncio.CancelledError, TimeoutError)))
+            raise
+        finally:
+            patience.cancel()
+            self._waiting = None
+
+    def close(self) -> None:
+        """Say goodbye: what runs is finished, what is open is rolled back."""
+        self._leave(False)
+
+    def lost(self) -> None:
+        """The server's machine, or its kernel, says that the connection is no more."""
+        self.closed = True
+        if self._waiting is not None:
+            _settle(self._waiting, ConnectionLost("the connection was closed in the middle of operation"))
+
+    def _send(self, request: Request) -> None:
+        server = self._server
+        if server.host.alive and not self.is_cut:
+            self._backend.expecting = True
+            server.after(server.latency_seconds() + server.statement_seconds(), self._backend.receive, request)
+        elif server.silent:
+            server.hang(self)
+        else:
+            server.loop.call_on(self.client, 2 * server.latency_seconds(), self.lost)
+
+    def _answer(self, waiting: asyncio.Future[Any], answer: Any) -> None:
+        """On the server: carry the answer to the client."""
+        server = self._server
+        server.loop.call_on(self.client, server.latency_seconds(), _settle, waiting, answer)
+
+    def _leave(self, cancels: bool) -> None:
+        self.closed = True
+        server = self._server
+        server.forget(self)
+        if server.host.alive and not self.is_cut:
+            goodbye = self._backend.cancel if cancels else self._backend.hang_up
+            server.after(_CANCEL_SECONDS, goodbye)
+
+
+def _settle(waiting: asyncio.Future[Any], answer: Any) -> None:
+    if waiting.done():
+        return
+    if isinstance(answer, Exception):
+        waiting.set_exception(answer)
+    else:
+        waiting.set_result(answer)
+
+
+def _expire(waiting: asyncio.Future[Any]) -> None:
+    _settle(waiting, TimeoutError("the server took too long"))
+
+
+class Pool:
+    """At most ``size`` connections for one purpose, made when they are needed. Raises :class:`Unavailable` once it is
+    closed, else what happens."""
+
+    def __init__(self, name: str, size: int, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._name = name
+        self._free = asyncio.Semaphore(size)
+        self._connect = connect
+        self._idle: list[Connection] = []
+        self._busy: list[Connection] = []
+        self._closed = False
+
+    async def within(self, action: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do something with a connection."""
+        async with self._free:
+            connection = await self._take()
+            self._busy.append(connection)
+            try:
+                answer = await action(connection)
+            except BaseException:
+                if not connection.closed:
+                    connection.close()
+                raise
+            finally:
+                self._busy.remove(connection)
+            if self._closed:
+                connection.close()
+            elif not connection.closed:
+                self._idle.append(connection)
+            return answer
+
+    def close(self) -> None:
+        """Close what is idle, and cut what is busy."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        for connection in self._busy:
+            connection.lost()
+
+    async def _take(self) -> Connection:
+        if self._closed:
+            raise Unavailable(f"{self._name} is closed")
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed:
+                return connection
+        return await self._connect()
