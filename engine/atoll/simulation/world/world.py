@@ -17,7 +17,6 @@ from atoll.keyspace.topology import Topology
 from atoll.rpc.dialing import dial
 from atoll.rpc.session_stream import SessionStream
 from atoll.rpc.transport import GrpcTransport
-from atoll.simulation.loop.entropy import SeededEntropy
 from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.loop.hosts import Host
 from atoll.simulation.network.network import Network
@@ -44,7 +43,7 @@ class World:
             for region in self.topology.regions.values()
             for shard in region.shards
         }
-        self.storage = MemoryStorage(loop, self.databases, observer)
+        self.storage = MemoryStorage(loop, self.databases)
         self.nodes: Mapping[str, SimulatedNode] = {
             f"{region.name}/{node.name}": SimulatedNode(
                 loop=loop,
@@ -101,7 +100,7 @@ class World:
         door = RemoteDoor(
             addresses,
             clock=host.clock,
-            entropy=SeededEntropy(self.loop, host),
+            entropy=host.entropy,
             token=token,
             open_stream=open_stream,
         )
@@ -117,7 +116,7 @@ class World:
             transport=GrpcTransport(self.topology, self.network.channel(host)),
             token_key=TOKEN_KEY,
             clock=host.clock,
-            entropy=SeededEntropy(self.loop, host),
+            entropy=host.entropy,
             tokens=split_token(token),
         )
 
