@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from atoll.limits import KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS, MESSAGE_BYTES_MAX
+from atoll.limits import DIAL_SECONDS_MAX, KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS, MESSAGE_BYTES_MAX
 
 Options = list[tuple[str, int | str]]
 
@@ -27,7 +27,8 @@ def channel_options() -> Options:
         *_SIZES,
         *_KEEPALIVE,
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # Not a pause: how long one attempt to connect may take, two round trips included.
+        ("grpc.min_reconnect_backoff_ms", int(DIAL_SECONDS_MAX * 1000)),
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.enable_retries", 0),
     ]
