@@ -99,6 +99,20 @@ machine are given up. Larger: an endless loop in a node keeps a worker for that 
 DECODED_RECORDS_MAX: Final = 2_048
 """Decoded states that the grey box keeps. Smaller: states are decoded again and again. Larger: memory."""
 
+NEEDLE_BYTES_MIN: Final = 6
+"""Values of restricted zones that are searched for in messages have at least this length. Smaller: bytes that are
+equal by chance make a false alarm."""
+
+NEEDLES_PER_ZONE_MAX: Final = 64
+"""Last values of a restricted zone that are searched for. Larger: slower runs. Smaller: an old value may slip out."""
+
+REPLAY_PATIENCE: Final = 32
+"""A record is held against the specification in the middle of a run when so many-th part of its writes is new, so that
+the work grows with the writes and not with their square. Smaller: less is compared. Larger: slower runs."""
+
+DISCARDED_SHOWN_MAX: Final = 20
+"""Discarded values of one field that are told one by one. Larger: reports nobody reads."""
+
 # -- storage ------------------------------------------------------------------------------------------------------
 
 DATABASE_LATENCY_MS_MIN: Final = 0.1

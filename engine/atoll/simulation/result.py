@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from atoll.ids import RegionName
 from atoll.simulation.history import History
@@ -42,6 +43,19 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discarded:
+    """A value that ``lww`` dropped in favour of a concurrent one."""
+
+    key: str
+    """Of the record."""
+    lost: Any
+    kept: Any
+    """The value that it lost to first; another may have won over that later."""
+    at: float
+    """When a replica first held both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictCount:
     """Concurrent writes that met in one field (``collection.field``)."""
 
@@ -49,6 +63,8 @@ class ConflictCount:
     """Pairs of truly concurrent writes of one record's field that a merge brought together."""
     discarded: int
     """Values whose write had been acknowledged and which ``lww`` dropped in favour of a concurrent one."""
+    examples: Sequence[Discarded] = ()
+    """The first of those discarded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

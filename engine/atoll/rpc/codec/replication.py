@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from google.protobuf.message import DecodeError
+
 from atoll.errors import CorruptFrame
 from atoll.ids import Origin, RegionName, ShardName
 from atoll.instant import Timestamp
@@ -75,6 +77,14 @@ def decode_stream_message(response: replication_pb2.PullResponse) -> StreamMessa
             )
         case _:
             raise CorruptFrame("a message on a replication stream is neither a batch part nor a heartbeat")
+
+
+def read_stream_message(payload: bytes) -> StreamMessage:
+    """:func:`decode_stream_message` of the bytes that cross the network, for whoever watches them pass."""
+    try:
+        return decode_stream_message(replication_pb2.PullResponse.FromString(payload))
+    except DecodeError as error:
+        raise CorruptFrame(f"{len(payload)} bytes on a replication stream are no message: {error}") from error
 
 
 def _encode_part(part: BatchPart) -> replication_pb2.BatchPart:

@@ -33,6 +33,8 @@ class Look(NamedTuple):
 
     shards: Shards
     changed: Sequence[Sighting]
+    is_last: bool = False
+    """The run is over, and all records are among the changed."""
 
 
 class End(NamedTuple):

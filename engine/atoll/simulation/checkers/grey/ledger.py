@@ -20,9 +20,10 @@ from atoll.ids import Actor, Origin, RecordId, RegionName, actor_of
 from atoll.keyspace.position import zone_of
 from atoll.keyspace.topology import Topology
 from atoll.ports import Batch, Ownership, RowWrite
+from atoll.simulation.checkers.grey.carriage import Carriage, Shipment
 from atoll.simulation.checkers.grey.writes import RecordedWrite, effects_of, fresh_dots, vector_of
 from atoll.simulation.limits import DECODED_RECORDS_MAX
-from atoll.simulation.observations import Applied, Captured, Committed, Observation, Rewound
+from atoll.simulation.observations import Applied, Captured, Carried, Committed, Observation, Rewound
 from atoll.simulation.storage.memory_shard import MemoryShard
 
 
@@ -56,7 +57,6 @@ class Carrier:
     """A captured batch and the writes in it, in the order of their commits."""
 
     batch: Batch
-    transactions: Sequence[int]
     writes: Sequence[RecordedWrite]
     at: float
 
@@ -84,11 +84,14 @@ class Ledger:
         self.transactions: dict[tuple[Origin, int], list[RecordedWrite]] = {}
         self.batches: dict[Origin, dict[int, Carrier]] = {}
         self.completed: dict[Origin, Cut] = {}
-        self.begun: dict[Origin, dict[Origin, int]] = {}
+        self.begun: dict[Origin, Mapping[Origin, int]] = {}
         self.owned: dict[Origin, Sequence[Ownership]] = {}
         self.held: dict[Origin, dict[RecordId, tuple[bytes, bytes]]] = {}
         self.rewound: dict[Origin, set[int]] = {}
         """Per shard, the transactions that a failover took back."""
+        self.carriage = Carriage()
+        self.shipments: Sequence[Shipment] = ()
+        """The batches that the message just carried has made whole; one at most."""
         self.corrupt: list[str] = []
         """Sentences about bytes that do not decode."""
         self._clock = clock
@@ -113,10 +116,6 @@ class Ledger:
         """The number of the last batch captured; 0 if none."""
         return max(self.batches.get(origin, ()), default=0)
 
-    def is_strange(self, shard: Origin) -> bool:
-        """Whether a failover has changed the shard since the last sample."""
-        return shard in self._strange
-
     def record(self, version: Version) -> Record:
         """The decoded state; raises :class:`CorruptFrame`."""
         if version.decoded is None:
@@ -125,6 +124,15 @@ class Ledger:
             if len(self._decoded) > DECODED_RECORDS_MAX:
                 self._decoded.popleft().decoded = None
         return version.decoded
+
+    def state(self, version: Version, state: bytes) -> Record:
+        """The decoded state of a replica with the version's context, whose bytes should be the version's."""
+        return self.record(version) if state == version.state else decode_record(version.context_bytes, state)
+
+    def version(self, shard: Origin, id: RecordId) -> Version | None:
+        """The version that a shard holds of a record, as far as is known."""
+        held = self.held.get(shard, {}).get(id)
+        return self.story(id).versions.get(held[0]) if held else None
 
     # -- taking in ------------------------------------------------------------------------------------------------
 
@@ -140,6 +148,8 @@ class Ledger:
                 self._apply(observation)
             case Rewound():
                 self._rewind(observation)
+            case Carried():
+                self.shipments = self.carriage.take(observation)
             case _:
                 pass
         return ()
@@ -208,7 +218,7 @@ class Ledger:
         writes.sort(key=lambda write: write.place)
         for write in writes:
             write.batch = write.batch or number
-        self.batches.setdefault(origin, {})[number] = Carrier(seen.batch, seen.transactions, writes, self.now)
+        self.batches.setdefault(origin, {})[number] = Carrier(seen.batch, writes, self.now)
 
     def _apply(self, seen: Applied) -> None:
         self.completed[seen.shard] = seen.after
@@ -229,9 +239,11 @@ class Ledger:
         self._strange.add(seen.shard)
 
     def _raise_begun(self, shard: Origin, numbers: Mapping[Origin, int]) -> None:
-        begun = self.begun.setdefault(shard, {})
-        for origin, number in numbers.items():
-            begun[origin] = max(number, begun.get(origin, 0))
+        """Cuts are replaced, not changed: whoever kept one keeps what was so then."""
+        begun = self.begun.get(shard, {})
+        if any(number > begun.get(origin, 0) for origin, number in numbers.items()):
+            raised = {origin: max(number, begun.get(origin, 0)) for origin, number in numbers.items()}
+            self.begun[shard] = {**begun, **raised}
 
     # -- states ---------------------------------------------------------------------------------------------------
 
