@@ -102,5 +102,5 @@ def _lead(shown: Window, finding: Finding | None, result: RunResult) -> str:
     if outside := len(shown.named - {entry.index for entry in shown.entries}):
         said += f" Not in it, since too long before: {plural(outside, 'operation')} that the finding names."
     if shown.left_out:
-        said += f" Left out: {plural(shown.left_out, 'event')} of other regions or from before."
+        said += f" Left out: {plural(shown.left_out, 'event')} of other regions, or too many to follow."
     return said

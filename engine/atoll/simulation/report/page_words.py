@@ -33,8 +33,10 @@ def verdict_sentence(result: RunResult) -> str:
         case Verdict.VALID:
             return f"Every promise that was checked held: {checks}."
         case Verdict.VIOLATED:
-            names = listed(checker.checker for checker in broken)
-            return f"Broken: {names}. {plural(len(held), 'checker')} of {len(result.checkers)} found nothing.{tail}"
+            promises = "; ".join(dict.fromkeys(checker.promise for checker in broken))
+            return (
+                f"Broken: {promises}. {len(held)} of {plural(len(result.checkers), 'checker')} found nothing.{tail}"
+            )
         case Verdict.UNKNOWN:
             if not unsure:
                 return "No checker looked at this run, so nothing is known of it."
@@ -76,7 +78,7 @@ def convergence(result: RunResult) -> str:
 def _availability(found: Figures) -> Tile:
     around = found.all_phases
     worst = worst_share(around.during if around else found.summary.availability)
-    more = "of operations ok, in the region and class that had it worst"
+    more = "of operations ok, in the region and class that had it worst" if worst is not None else "nobody asked"
     return Tile(what="availability in faults" if around else "availability", value=percent(worst), more=more)
 
 

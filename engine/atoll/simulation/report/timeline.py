@@ -1,14 +1,15 @@
 """The window of a run that the timeline shows: around the violation, else the first fault; never the whole run.
 
 Chosen so that it ends just after the violation became visible, that the operations which show it are in it, and that
-no more is drawn than a person can follow: of too many events the last ones stay, since what came just before the
-moment explains it.
+no more is drawn than a person can follow: of too many events those stay that are closest in time to the operations of
+the finding, and the stretches from which events were left out are known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from atoll.simulation.history import Entry
 from atoll.simulation.report.incidents import Incident
@@ -27,8 +28,12 @@ SECONDS_MIN = 0.4
 SECONDS_MAX = 20.0
 """Length of a window before the moment. Larger: messages become vertical lines."""
 
-MARGIN = 0.12
+MARGIN = 0.08
 """Room on each side of what is shown, as a share of it."""
+
+BLANK_SHARE_MIN = 0.12
+"""Share of a window from which an empty stretch is drawn short. Smaller: a picture of many breaks; larger: what is
+drawn is crammed together."""
 
 DRAWN = frozenset({"send", "deliver", "drop", "commit", "capture", "apply"})
 
@@ -47,6 +52,8 @@ class Window:
     """Indexes of the entries that the finding names."""
     left_out: int
     """Events of the same time that are not drawn: of other regions, or too many."""
+    blank: Sequence[tuple[float, float]]
+    """Long stretches without any drawn event from which some were left out for being too many."""
 
 
 def window(result: RunResult, found: Sequence[Incident], finding: Finding | None) -> Window | None:
@@ -61,9 +68,9 @@ def window(result: RunResult, found: Sequence[Incident], finding: Finding | None
     places = _places(finding, shown)
     within = [event for event in result.events if began <= event.at <= ended and event.kind in DRAWN]
     close = [event for event in within if not places or {region_of(event.lane), region_of(event.peer)} & places]
-    kept = close[-EVENTS_MAX:]
-    if len(kept) < len(close):
-        began = kept[0].at
+    kept, dropped = _closest(close, [(entry.began, entry.ended) for entry in shown] + [(moment, moment)])
+    if dropped:
+        began, ended = min(kept[0].at, first), max(kept[-1].at, moment)
     entries = _entries([e for e in result.history if e.ended >= began and e.began <= ended], shown)
     if not kept and not entries:
         return None
@@ -75,6 +82,7 @@ def window(result: RunResult, found: Sequence[Incident], finding: Finding | None
         entries=entries,
         named=named,
         left_out=len(within) - len(kept),
+        blank=_blank(kept, dropped, began, ended),
     )
 
 
@@ -99,6 +107,34 @@ def _places(finding: Finding | None, shown: Sequence[Entry]) -> frozenset[str]:
     """The regions that the finding concerns; none means all."""
     regions = [entry.planned.region for entry in shown]
     return frozenset([*regions, *(region_of(place) for place in (finding.places if finding else ()))])
+
+
+def _closest(
+    events: Sequence[TraceEvent], spans: Sequence[tuple[float, float]]
+) -> tuple[list[TraceEvent], list[TraceEvent]]:
+    """The :data:`EVENTS_MAX` events closest to any of ``spans``, and the others; both in order."""
+    order = sorted(range(len(events)), key=lambda place: (_distance(events[place].at, spans), place))
+    kept = frozenset(order[:EVENTS_MAX])
+    return (
+        [event for place, event in enumerate(events) if place in kept],
+        [event for place, event in enumerate(events) if place not in kept],
+    )
+
+
+def _distance(at: float, spans: Sequence[tuple[float, float]]) -> float:
+    return min(max(began - at, at - ended, 0.0) for began, ended in spans)
+
+
+def _blank(
+    kept: Sequence[TraceEvent], dropped: Sequence[TraceEvent], began: float, ended: float
+) -> list[tuple[float, float]]:
+    least = BLANK_SHARE_MIN * (ended - began)
+    edges = [began, *(event.at for event in kept), ended]
+    return [
+        (left, right)
+        for left, right in pairwise(edges)
+        if right - left > least and any(left < event.at < right for event in dropped)
+    ]
 
 
 def _entries(within: Sequence[Entry], shown: Sequence[Entry]) -> list[Entry]:

@@ -249,6 +249,7 @@ class Story:
             e
             for e in history
             if e.began > write.ended + 0.2
+            and e.planned.key == write.planned.key
             and e.planned.action is Action.READ
             and e.planned.region == self.regions[1]
             and e.status is Status.OK
@@ -288,10 +289,10 @@ class Story:
                     lanes = {"lane": f"{source}/n1", "peer": f"{target}/n1"}
                     label = f"Follow: batch {step} of {source}/s1"
                     events.append(TraceEvent(at=sent, kind="send", label=label, message=message, **lanes))
-                    back = {"lane": f"{target}/n1", "peer": f"{source}/n1", "label": label, "message": message}
                     if self.separated(source, target, sent):
-                        events.append(TraceEvent(at=sent, kind="drop", **back))
+                        events.append(TraceEvent(at=sent, kind="drop", label=label, message=message, **lanes))
                         continue
+                    back = {"lane": f"{target}/n1", "peer": f"{source}/n1", "label": label, "message": message}
                     arrives = sent + self.one_way_seconds * (1 + self.random.random() / 3)
                     events.append(TraceEvent(at=arrives, kind="deliver", **back))
                     events.append(

@@ -91,7 +91,7 @@ def _row(
     content: list[Markup] = []
     for value, label in marks:
         content.append(line(LEFT, y(value), WIDTH - RIGHT, y(value), class_="grid"))
-        content.append(text(LEFT + 4, y(value) - 3, label, class_="tick"))
+        content.append(text(LEFT - 6, y(value) + 4, label, class_="tick", text_anchor="end"))
     path = "L".join(f"{x(at):.1f} {y(value):.1f}" for at, value in points)
     first, last = x(points[0][0]), x(points[-1][0])
     content.append(element("path", d=f"M{first:.1f} {HEIGHT}L{path}L{last:.1f} {HEIGHT}Z", class_="area"))

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from atoll.ids import RegionName
 from atoll.simulation.history import Entry
 from atoll.simulation.report.drawing.rows import LEFT, RIGHT, WIDTH, time_axis
-from atoll.simulation.report.drawing.scale import Scale
+from atoll.simulation.report.drawing.scale import BrokenScale
 from atoll.simulation.report.drawing.svg import element, group, line, picture, rectangle, shortened, text
 from atoll.simulation.report.incidents import Incident
 from atoll.simulation.report.timeline import Window, region_of
@@ -41,18 +41,19 @@ class Lanes:
 
 def lanes_picture(shown: Window, regions: Sequence[RegionName], found: Sequence[Incident]) -> Markup:
     """The drawing of a window."""
-    x = Scale(low=shown.began, high=shown.ended, start=LEFT, end=WIDTH - RIGHT)
+    x = BrokenScale(low=shown.began, high=shown.ended, start=LEFT, end=WIDTH - RIGHT, breaks=shown.blank)
     lanes = _layout(shown, regions)
     parts = [
         *_ground(lanes, x),
         *_bands(lanes, x, found),
+        *_blanks(shown, lanes, x),
         *_messages(shown.events, lanes, x),
         *(_event(event, lanes, x) for event in shown.events if event.kind in ("commit", "capture", "apply")),
         *(_operation(entry, entry.index in shown.named, lanes, x) for entry in shown.entries),
         *(_caption(entry, lanes, x) for entry in shown.entries if entry.index in shown.named),
         line(x(shown.moment), TOP - 4, x(shown.moment), lanes.bottom, class_="moment"),
         *_moment(shown, x),
-        *time_axis(x, lanes.bottom),
+        *time_axis(x, lanes.bottom, x.marks()),
     ]
     title = f"Timeline from {shown.began:.3f} to {shown.ended:.3f} s"
     described = (
@@ -88,17 +89,17 @@ def _layout(shown: Window, regions: Sequence[RegionName]) -> Lanes:
     return Lanes(places=places, headings=headings, bottom=top)
 
 
-def _ground(lanes: Lanes, x: Scale) -> Iterable[Markup]:
+def _ground(lanes: Lanes, x: BrokenScale) -> Iterable[Markup]:
     for region, top, height in lanes.headings:
         yield rectangle(0, top, WIDTH, height, class_="lane-shade", rx=6.0)
         yield text(10, top + 17, region, class_="region")
     for (region, name), y in lanes.places.items():
         label = shortened(name.removeprefix(f"{region}/"), 20)
-        yield element("text", element("title", name), label, x=LEFT - 12, y=y + 4, class_="tick", text_anchor="end")
+        yield element("text", element("title", name), label, x=LEFT - 10, y=y + 4, class_="tick", text_anchor="end")
         yield line(x.start, y, x.end, y, class_="lane")
 
 
-def _bands(lanes: Lanes, x: Scale, found: Sequence[Incident]) -> Iterable[Markup]:
+def _bands(lanes: Lanes, x: BrokenScale, found: Sequence[Incident]) -> Iterable[Markup]:
     """A shade over the lanes of what each fault was done to: hosts, whole regions, both ends of a link."""
     for number, incident in enumerate(found, start=1):
         hit = {end for target in incident.targets for end in target.split(">")}
@@ -112,27 +113,35 @@ def _bands(lanes: Lanes, x: Scale, found: Sequence[Incident]) -> Iterable[Markup
                     yield rectangle(x(began), y - LANE / 2, width, LANE, title=told, class_="band")
 
 
+def _blanks(shown: Window, lanes: Lanes, x: BrokenScale) -> Iterable[Markup]:
+    """Where events were left out, so that emptiness is not taken for silence."""
+    for began, ended in shown.blank:
+        left, width = x(began) + 6, x(ended) - x(began) - 12
+        told = f"{ended - began:.2f} s of which no events are drawn"
+        yield rectangle(left, TOP, width, lanes.bottom - TOP - 8, title=told, class_="blank")
+        yield text(left + width / 2, TOP + 15, f"{ended - began:.1f} s", class_="tick", text_anchor="middle")
+
+
 def _place(lane: str, lanes: Lanes) -> float:
     return lanes.places[region_of(lane), lane]
 
 
-def _messages(events: Sequence[TraceEvent], lanes: Lanes, x: Scale) -> Iterable[Markup]:
+def _messages(events: Sequence[TraceEvent], lanes: Lanes, x: BrokenScale) -> Iterable[Markup]:
     """Arrows; dropped ones end in a cross half-way, ones whose other end is not in the window are stubs."""
     ends: dict[int, dict[str, TraceEvent]] = {}
-    for event in events:
-        if event.message and event.kind in ("send", "deliver", "drop"):
-            ends.setdefault(event.message, {}).setdefault(event.kind, event)
+    for place, event in enumerate(events):
+        if event.kind in ("send", "deliver", "drop"):
+            ends.setdefault(event.message or -1 - place, {}).setdefault(event.kind, event)
     for message in ends.values():
         yield _message(message.get("send"), message.get("deliver"), message.get("drop"), lanes, x)
 
 
 def _message(
-    sent: TraceEvent | None, delivered: TraceEvent | None, dropped: TraceEvent | None, lanes: Lanes, x: Scale
+    sent: TraceEvent | None, delivered: TraceEvent | None, dropped: TraceEvent | None, lanes: Lanes, x: BrokenScale
 ) -> Markup:
     known = sent or delivered or dropped
     assert known is not None, "a message has an end"
-    source = sent.lane if sent else known.peer
-    target = sent.peer if sent else known.lane
+    source, target = (known.peer, known.lane) if known is delivered else (known.lane, known.peer)
     if not source or not target:
         return Markup("")
     y1, y2 = _place(source, lanes), _place(target, lanes)
@@ -164,7 +173,7 @@ def _cross(x: float, y: float) -> list[Markup]:
     ]
 
 
-def _event(event: TraceEvent, lanes: Lanes, x: Scale) -> Markup:
+def _event(event: TraceEvent, lanes: Lanes, x: BrokenScale) -> Markup:
     """A shape a kind: commit a circle, capture a square, apply a diamond."""
     y, place = _place(event.lane, lanes), x(event.at)
     match event.kind:
@@ -177,7 +186,7 @@ def _event(event: TraceEvent, lanes: Lanes, x: Scale) -> Markup:
     return group([shape], title=f"{event.kind} {event.label}: {event.lane}, {event.at:.4f} s")
 
 
-def _operation(entry: Entry, named: bool, lanes: Lanes, x: Scale) -> Markup:
+def _operation(entry: Entry, named: bool, lanes: Lanes, x: BrokenScale) -> Markup:
     y = lanes.places[entry.planned.region, entry.planned.client]
     left, right = x(entry.began), x(entry.ended)
     height = BOX + (6 if named else 0)
@@ -188,18 +197,18 @@ def _operation(entry: Entry, named: bool, lanes: Lanes, x: Scale) -> Markup:
     return rectangle(left, y - height / 2, width, height, title=told + times, class_=kinds, rx=2.0)
 
 
-def _caption(entry: Entry, lanes: Lanes, x: Scale) -> Markup:
+def _caption(entry: Entry, lanes: Lanes, x: BrokenScale) -> Markup:
     """What a named operation was, beside its box, on the side where there is room."""
     y = lanes.places[entry.planned.region, entry.planned.client]
     words = shortened(f"{saying(entry)} {entry.status}", 44)
     right = max(x(entry.ended), x(entry.began) + 3.0) + 6
-    attributes = {"class_": "caption", "paint_order": "stroke"}
+    attributes = {"class_": "caption"}
     if right + len(words) * CHARACTER > x.end:
         return text(x(entry.began) - 6, y - 6, words, text_anchor="end", **attributes)
     return text(right, y - 6, words, **attributes)
 
 
-def _moment(shown: Window, x: Scale) -> Iterable[Markup]:
+def _moment(shown: Window, x: BrokenScale) -> Iterable[Markup]:
     if shown.named:
         yield text(x(shown.moment), TOP - 9, "violation visible", class_="moment-text", text_anchor="middle")
 

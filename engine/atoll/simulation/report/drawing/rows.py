@@ -11,17 +11,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from atoll.simulation.report.drawing.scale import Scale, ticks
+from atoll.simulation.report.drawing.scale import BrokenScale, Scale, ticks
 from atoll.simulation.report.drawing.svg import element, line, picture, rectangle, shortened, text
 from atoll.simulation.report.incidents import Incident
 
 WIDTH = 1040.0
-LEFT = 150.0
+LEFT = 196.0
 RIGHT = 16.0
 TOP = 26.0
 BOTTOM = 40.0
-GAP = 12.0
-LABEL_CHARACTERS_MAX = 18
+GAP = 16.0
+NAME = 56.0
+"""Room for the marks of a scale between a row's name and its beginning."""
+LABEL_CHARACTERS_MAX = 17
 BADGES_MAX = 12
 """Faults with their number above the chart. Larger: the numbers cover each other."""
 
@@ -52,7 +54,7 @@ def rows_over_time(
     for row in rows:
         parts += _row(row, top)
         top += row.height + GAP
-    parts += time_axis(x, bottom - GAP + 4)
+    parts += time_axis(x, bottom - GAP + 4, ticks(x.low, x.high, 12))
     return picture(name, title, description, WIDTH, bottom - GAP + BOTTOM, parts)
 
 
@@ -73,14 +75,13 @@ def fault_bands(found: Iterable[Incident], x: Scale, top: float, bottom: float) 
     ]
 
 
-def time_axis(x: Scale, y: float, most: int = 12) -> list[Markup]:
-    """Round seconds under the drawing."""
-    marks = ticks(x.low, x.high, most)
+def time_axis(x: Scale | BrokenScale, y: float, marks: Sequence[float]) -> list[Markup]:
+    """Seconds under the drawing; the last mark names the unit."""
     parts: list[Markup] = [line(x.start, y, x.end, y, class_="axis")]
     for mark in marks:
         parts.append(line(x(mark), y, x(mark), y + 4, class_="axis"))
         unit = " s" if mark == marks[-1] else ""
-        parts.append(text(x(mark), y + 18, f"{mark:g}{unit}", class_="tick", text_anchor="middle"))
+        parts.append(text(x(mark), y + 18, f"{mark:.10g}{unit}", class_="tick", text_anchor="middle"))
     return parts
 
 
@@ -103,7 +104,7 @@ def _row(row: Row, top: float) -> list[Markup]:
     label = element("tspan", name)
     told = [element("title", row.name)] if name != row.name else []
     return [
-        element("text", *told, label, x=LEFT - 12, y=top + row.height / 2, class_="row-name", text_anchor="end"),
-        text(LEFT - 12, top + row.height / 2 + 14, row.note, class_="tick", text_anchor="end"),
+        element("text", *told, label, x=LEFT - NAME, y=top + row.height / 2, class_="row-name", text_anchor="end"),
+        text(LEFT - NAME, top + row.height / 2 + 14, row.note, class_="tick", text_anchor="end"),
         element("g", *row.content, transform=f"translate(0 {top:g})"),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 
@@ -25,9 +26,46 @@ class Scale:
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)
 
-    def covers(self, value: float) -> bool:
-        """Whether it is drawn where it is."""
-        return self.low <= value <= self.high
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenScale:
+    """A scale on which each stretch of ``breaks`` (ascending, apart, within) takes ``break_width`` at most, however
+    long; the rest is linear and shares what is left."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    breaks: Sequence[tuple[float, float]] = ()
+    break_width: float = 48.0
+
+    def pieces(self) -> Sequence[Scale]:
+        """The linear pieces in order, breaks among them."""
+        edges = [self.low, *(edge for stretch in self.breaks for edge in stretch), self.high]
+        stretches = [(a, b) for a, b in pairwise(edges) if a < b]
+        broken = [stretch in self.breaks for stretch in stretches]
+        room = self.end - self.start - self.break_width * sum(broken)
+        seconds = sum(b - a for (a, b), is_break in zip(stretches, broken, strict=True) if not is_break)
+        found: list[Scale] = []
+        left = self.start
+        for (a, b), is_break in zip(stretches, broken, strict=True):
+            width = self.break_width if is_break else room * (b - a) / seconds
+            found.append(Scale(low=a, high=b, start=left, end=left + width))
+            left += width
+        return found
+
+    def __call__(self, value: float) -> float:
+        pieces = self.pieces()
+        return next((piece for piece in pieces if value <= piece.high), pieces[-1])(value)
+
+    def marks(self, apart: float = 80.0) -> Sequence[float]:
+        """Round values outside of the breaks, about ``apart`` from each other."""
+        return [
+            mark
+            for piece in self.pieces()
+            if (piece.low, piece.high) not in self.breaks
+            for mark in ticks(piece.low, piece.high, max(1, int((piece.end - piece.start) / apart)))
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
