@@ -155,7 +155,7 @@ class Performance:
         results = [
             *self._grey_box.finish(world.shards, history, converged),
             *check_history(history, scenario.topology, self._plan, converged=converged),
-            judging.failures(self._loop.failures, ended),
+            judging.failures([str(failure) for failure in self._loop.failures], ended),
             judging.convergence(self._met, self._converged_seconds, self._plan.settle_seconds, self._left, ended),
             *judging.expectations(scenario.expectation, history, self._converged_seconds, ended),
         ]

@@ -81,6 +81,10 @@ class Network:
         server.add_insecure_port(address)
         return server
 
+    def listens(self, address: str) -> bool:
+        """Whether somebody serves there; for the harness, which sees all."""
+        return address in self._listening
+
     # -- faults ---------------------------------------------------------------------------------------------------
 
     def cut(self, source: RegionName, target: RegionName, reset: bool = False) -> None:

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from atoll.ids import Origin, RegionName, ShardName
 from atoll.simulation.loop.clocks import HostClock
+from atoll.simulation.loop.hosts import Host
 from atoll.simulation.plan import Fault, FaultKind
 from atoll.simulation.world.world import World
 
@@ -107,13 +108,21 @@ class Faults:
         return lambda: network.mend(handle)
 
     def _break_node(self, fault: Fault, target: str) -> Mend:
-        world, node = self._world, self._world.nodes[target]
+        node = self._world.nodes[target]
         if fault.kind is FaultKind.CRASH_NODE:
             return self._held("down", target, lambda: self._crash(target), node.restart)
         if fault.kind is FaultKind.CLOCK:
             return _shift_clock(node.host.clock, fault)
-        self.bites["pause_node: processes stopped"] += 1
-        return self._held("pause", target, lambda: world.loop.pause(node.host), lambda: world.loop.resume(node.host))
+        return self._held("pause", target, lambda: self._pause(node.host), lambda: self._resume(node.host))
+
+    def _pause(self, host: Host) -> None:
+        if host.alive:  # a dead process cannot be stopped, and the next one begins running
+            self._world.loop.pause(host)
+            self.bites["pause_node: processes stopped"] += 1
+
+    def _resume(self, host: Host) -> None:
+        if host.paused:
+            self._world.loop.resume(host)
 
     def _crash(self, name: str) -> None:
         self.bites["crash_node: tasks killed"] += self._world.nodes[name].crash()

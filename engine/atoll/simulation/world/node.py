@@ -15,11 +15,10 @@ from atoll.keyspace.topology import Node, Topology
 from atoll.metrics import Metrics
 from atoll.node.drill import Drill
 from atoll.ports import Storage
-from atoll.rpc.server import register_services
+from atoll.rpc.server import NodeServer
 from atoll.rpc.transport import GrpcTransport
 from atoll.server.assembly import assembled
 from atoll.server.region import region_at_last
-from atoll.simulation.loop.entropy import SeededEntropy
 from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.loop.hosts import Host
 from atoll.simulation.network.network import Network
@@ -62,7 +61,7 @@ class SimulatedNode:
 
     async def _run(self) -> None:
         """What :class:`atoll.server.process.NodeProcess` does, without HTTP and signals."""
-        entropy = SeededEntropy(self.loop, self.host)
+        entropy = self.host.entropy
         drill, metrics, clock = Drill(), Metrics(), self.host.clock
         async with AsyncExitStack() as stack:
             here = await stack.enter_async_context(
@@ -89,12 +88,13 @@ class SimulatedNode:
                     entropy=entropy,
                 )
             )
-            server = self.network.listen(self.host, self.node.grpc)
-            services = register_services(
-                server, execute=parts.engine.execute, serve_pull=parts.replication.serve_pull, control=parts.control
+            server = NodeServer(
+                execute=parts.engine.execute,
+                serve_pull=parts.replication.serve_pull,
+                control=parts.control,
+                server=self.network.listen(self.host, self.node.grpc),
             )
-            assert services is not None
-            await server.start()
+            await server.start(self.node.grpc)
             await asyncio.Event().wait()  # until it is killed: a simulated process has no other end
 
     def _cannot_open(self, problem: str) -> None:

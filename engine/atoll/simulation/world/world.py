@@ -94,7 +94,7 @@ class World:
         channels = self.network.channel(host)
 
         async def open_stream(address: str) -> SessionStream:
-            return SessionStream(await dial(address, channels), address)
+            return SessionStream(await dial(address, make_channel=channels), address)
 
         addresses = [node.grpc for node in self.topology.regions[region].nodes]
         door = RemoteDoor(
