@@ -276,10 +276,14 @@ class SimulationLoop(RefusingLoop):
         """Run a round of steps, or fewer if the run ends. The hot path: everything that can be local is."""
         ready, entries, labels = self._ready, self.trace.entries, self._labels
         choose = (self._recording or self._policy).choose
+        handle: Any = None
+        callback: Any = None
+        owner: Any = None
         for _ in range(limits.STEPS_PER_ROUND):
             if self._ends:
                 return
             while not ready:
+                handle = callback = owner = None  # what the last step held dies before time moves on
                 self._advance()
             handle = ready.pop(choose(ready)) if len(ready) > 1 else ready.pop()
             callback = handle._callback

@@ -35,6 +35,5 @@ def failure_of(context: Mapping[str, Any], at: float, host: str) -> Failure:
         host, source = future.life.host.name, future.get_name()
     else:
         source = label_of(context["source"]) if "source" in context else ""
-    return Failure(
-        at=at, host=host, message=context.get("message", ""), source=source, error=context.get("exception")
-    )
+    message = str(context.get("message", "")).removeprefix("Simulation")  # asyncio names the class
+    return Failure(at=at, host=host, message=message, source=source, error=context.get("exception"))
