@@ -45,12 +45,12 @@ class FrameCutter:
 
     __slots__ = ("_allowed", "_buffer", "_digest", "_frame_bytes", "_name", "_reader", "records", "size_bytes")
 
-    def __init__(self, name: str, allowed: ZoneSet, frame_bytes: int = FRAME_BYTES) -> None:
+    def __init__(self, name: str, allowed: ZoneSet, frame_bytes: int | None = None) -> None:
         self._name = name
         self._allowed = allowed
         self._buffer = bytearray()
         self._digest = xxh3_64()
-        self._frame_bytes = frame_bytes
+        self._frame_bytes = FRAME_BYTES if frame_bytes is None else frame_bytes
         self._reader = RowReader()
         self.size_bytes = 0
         self.records = 0

@@ -10,13 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
 
 from atoll import limits
 from atoll.configuration.problems import unknown
-
-_BELOW = ("atoll.simulation", "atoll.postgres", "atoll.cli", "atoll.bench", "atoll.demo")
-"""Packages that a run does not exercise, or whose own bounds must not move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ KNOBS: Mapping[str, Range] = {
     "MAP_REFRESH_SECONDS_MIN": Range(0.01, 1.0),
     "FORWARD_AVOID_SECONDS": Range(0.1, 10.0),
     "FRAME_BYTES": Range(512, 1 << 20),
-    "LINK_WINDOW_BYTES": Range(8 * 1024, 16 << 20),
+    "LINK_WINDOW_BYTES": Range(64 << 10, 16 << 20),
     "BATCHES_PER_APPLY_MAX": Range(1, 1_024),
     "APPLY_CHUNK_BYTES": Range(256, 4 << 20),
     "CAPTURE_INTERVAL_SECONDS": Range(0.001, 0.25),
@@ -72,25 +68,21 @@ def knob_problem(name: str, value: float) -> str | None:
 
 @contextmanager
 def turned(knobs: Mapping[str, float]) -> Iterator[None]:
-    """Give limits other values in every module that has been imported, and put the old ones back at the end.
+    """Give limits other values in every module that has them, and put the old ones back at the end.
 
     Defaults of arguments, and values computed from a limit when a module was imported, stay as they were.
     """
     old = {name: getattr(limits, name) for name in knobs}
-    holders = [(module, name) for name in knobs for module in _holders(name)]
     try:
-        for module, name in holders:
-            setattr(module, name, type(old[name])(knobs[name]))
+        _set({name: type(old[name])(value) for name, value in knobs.items()})
         yield
     finally:
-        for module, name in holders:
-            setattr(module, name, old[name])
+        _set(old)  # also in modules that were imported meanwhile, with the values of then
 
 
-def _holders(name: str) -> list[ModuleType]:
-    """The modules in which a limit has its name."""
-    return [
-        module
-        for path, module in sorted(sys.modules.items())
-        if path.startswith("atoll.") and not path.startswith(_BELOW) and name in vars(module)
-    ]
+def _set(values: Mapping[str, float]) -> None:
+    for path, module in sorted(sys.modules.items()):
+        if path.startswith("atoll.") and path != __name__:
+            for name, value in values.items():
+                if name in vars(module):
+                    setattr(module, name, value)

@@ -68,7 +68,8 @@ def _faults(scenario: Scenario, seed: int) -> Sequence[Fault]:
             continue  # a ring was drawn that this cannot happen to
         faults += story.expand(Random(f"{seed}:story:{index}"), scenario.topology)
     faults += swarm_faults(scenario, Random(f"{seed}:swarm"))
-    return tuple(sorted(faults, key=lambda fault: fault.at_seconds))
+    in_time = [fault for fault in faults if fault.at_seconds < scenario.seconds]
+    return tuple(sorted(in_time, key=lambda fault: fault.at_seconds))
 
 
 def _drawn_scheduling(choices: Random) -> str:
