@@ -68,11 +68,8 @@ class HostClock:
         return self._piece_own_ns + elapsed + elapsed * self._drift_ppm // MILLION
 
     def true_duration_ns(self, own_seconds: float) -> int:
-        """True nanoseconds until so much has passed on this clock; more than 0 if ``own_seconds`` is, so that code
-        that sleeps for what is left of a wait gets on."""
-        if own_seconds <= 0:
-            return 0
-        own_ns = max(1, round(own_seconds * NANOSECONDS))
+        """True nanoseconds until so much has passed on this clock."""
+        own_ns = whole_ns(own_seconds)
         return own_ns if not self._drift_ppm else -(-own_ns * MILLION // (MILLION + self._drift_ppm))
 
     def true_moment_ns(self, own_seconds: float) -> int:
@@ -83,3 +80,8 @@ class HostClock:
         if not self._drift_ppm:
             return self._piece_true_ns + own_ns - self._piece_own_ns
         return self._piece_true_ns - (self._piece_own_ns - own_ns) * MILLION // (MILLION + self._drift_ppm)
+
+
+def whole_ns(seconds: float) -> int:
+    """A wait in nanoseconds: more than 0 if ``seconds`` is, so that code that waits for what is left gets on."""
+    return max(1, round(seconds * NANOSECONDS)) if seconds > 0 else 0

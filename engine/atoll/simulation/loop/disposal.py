@@ -6,6 +6,7 @@ creation, against a closed loop that takes nothing, with warnings and unraisable
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import sys
@@ -23,12 +24,14 @@ def dispose(loop: SimulationLoop) -> None:
     """First let every failed task that nobody will ask say so, then free the rest in silence."""
     pending = list(loop.pending())
     gc.collect()
+    asyncio._set_running_loop(loop)  # what a ``finally`` asks for must not make a real loop
     with _silence():
         loop.fall_silent()
         _close_coroutines(pending)
         loop.forget_everything()
         pending.clear()
         gc.collect()
+    asyncio._set_running_loop(None)
 
 
 def _close_coroutines(tasks: Sequence[SimulationTask[Any]]) -> None:

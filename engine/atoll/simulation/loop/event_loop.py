@@ -19,7 +19,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from atoll.simulation import limits
 from atoll.simulation.loop.agenda import Agenda
 from atoll.simulation.loop.bounds import Bounds, Watch
-from atoll.simulation.loop.clocks import NANOSECONDS
+from atoll.simulation.loop.clocks import NANOSECONDS, whole_ns
 from atoll.simulation.loop.disposal import dispose
 from atoll.simulation.loop.entropy import Streams
 from atoll.simulation.loop.errors import SimulationDeadlock, SimulationError, SimulationLeak
@@ -115,7 +115,7 @@ class SimulationLoop(RefusingLoop):
     ) -> SimulationTimerHandle:
         """Call back after so much true time, in the life that the host has now: never, if that ends before; later,
         if the host is paused then."""
-        due_ns = self._agenda.true_ns + max(0, round(delay_seconds * NANOSECONDS))
+        due_ns = self._agenda.true_ns + whole_ns(delay_seconds)
         return self._set_timer(
             due_ns, due_ns / NANOSECONDS, callback, args, host.present.context.copy(), host.present
         )

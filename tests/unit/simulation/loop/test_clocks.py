@@ -122,6 +122,10 @@ def test_waiting_for_what_is_left_gets_on(seconds: float) -> None:
             if (left := deadline - loop.time()) > 0:
                 await asyncio.sleep(left)
         assert loop.time() >= deadline
+        loop.call_on(loop.host("harness"), seconds, (done := loop.create_future()).set_result, None)
+        before = loop.now_ns()
+        await done
+        assert loop.now_ns() > before
 
     play(story)
 
