@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REFUSED = "Failed to connect to remote host: Connection refused"
 UNANSWERED_PING = "ping timeout"
+_TICK_SECONDS = 0.001
 
 
 class Owner(Protocol):
@@ -150,7 +151,8 @@ class End:
             return
         silent = self.network.loop.now() - self._heard_at
         if silent < KEEPALIVE_SECONDS:
-            self.network.loop.call_on(self.host, KEEPALIVE_SECONDS - silent, self._keep_alive)
+            left = max(KEEPALIVE_SECONDS - silent, _TICK_SECONDS)  # or rounding would call again at once, for ever
+            self.network.loop.call_on(self.host, left, self._keep_alive)
         else:
             self.send(Ping())
             self.network.loop.call_on(self.host, KEEPALIVE_TIMEOUT_SECONDS, self._expect_pong, self._heard_at)
