@@ -136,7 +136,7 @@ class _Reading:
         if not cell:
             raise self._wrong(line, f"there is no figure {pair}", "give the round trip in milliseconds")
         try:
-            figure = float(cell)
+            figure = math.nan if "_" in cell else float(cell)
         except ValueError:
             figure = math.nan
         if not math.isfinite(figure):

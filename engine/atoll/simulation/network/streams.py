@@ -33,7 +33,9 @@ class Stream:
         self._out = STREAM_WINDOW_BYTES_MIN
         self._in_window = STREAM_WINDOW_BYTES_MIN
         self._read_bytes = 0
-        self._granted_at = end.network.loop.now()
+        self._measured_since = end.network.loop.now()
+        self._measured_bytes = 0
+        self._is_limited = False
         self._incoming: deque[bytes] = deque()
         self._complete = False
         """Whether no message will come any more."""
@@ -98,8 +100,7 @@ class Stream:
         """The next of the messages that are here."""
         payload = self._incoming.popleft()
         self._read_bytes += weight(payload)
-        if self._read_bytes >= self._in_window // 2:
-            self._grant()
+        self._grant()
         return payload
 
     @property
@@ -110,9 +111,11 @@ class Stream:
     def feed(self, message: Message) -> None:
         """A message has arrived."""
         self._network.delivered(self.end, self.method, message.number)
+        self._measure(weight(message.payload))
         arrived = self._tamper.pass_on(message.payload)
         self._read_bytes += weight(message.payload) - sum(map(weight, arrived))
         self._incoming.extend(arrived)
+        self._grant()
         self._wake_reader()
 
     def credit(self, size_bytes: int) -> None:
@@ -135,18 +138,27 @@ class Stream:
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
+    def _measure(self, size_bytes: int) -> None:
+        """Notice when most of a window arrives within a round trip: then the window is what limits the stream."""
+        now = self._network.loop.now()
+        if now - self._measured_since > self.end.way.link.round_trip_seconds:
+            self._measured_since, self._measured_bytes = now, 0
+        self._measured_bytes += size_bytes
+        if 3 * self._measured_bytes >= 2 * self._in_window:
+            self._is_limited = True
+
     def _grant(self) -> None:
-        """Tell the sender what was read, and let more be on its way if half a window took no longer than a round trip
-        and the reader has kept up."""
-        now, more = self._network.loop.now(), 0
-        fast = now - self._granted_at <= self.end.way.link.round_trip_seconds
-        if fast and not self._incoming and self._in_window < STREAM_WINDOW_BYTES_MAX:
+        """Once half a window was read, tell the sender, and let more be on its way if that would help."""
+        if self._read_bytes < self._in_window // 2:
+            return
+        more = 0
+        if self._is_limited and self._in_window < STREAM_WINDOW_BYTES_MAX:
             more = self._in_window
             self._in_window *= 2
+        self._is_limited = False
         if not self._complete:
             self.end.send(Credit(self.number, self._read_bytes + more))
         self._read_bytes = 0
-        self._granted_at = now
 
     def _wake_reader(self) -> None:
         if self._reader is not None and not self._reader.done():
