@@ -20,6 +20,7 @@ from atoll.ports import (
     Ownership,
     Rows,
     RowWrite,
+    StoredRecord,
     WriteResult,
 )
 from atoll.replication.rows import Row, decode_rows
@@ -251,6 +252,7 @@ def _join(begins: Cut, completes: Cut, plan: JoinPlan, rows: Sequence[Row]) -> C
             rows=rows,
             before=before,
             after=before.join(completes),
+            held={record: StoredRecord(each.context, each.state) for record, each in plan.held.items()},
         )
 
     return Commit(effect, tell)
