@@ -1,12 +1,14 @@
-"""The stores that the contract of the ShardStore port is held against: in memory, and on a real Postgres."""
+"""The stores that keep the contract of the ShardStore port: in memory, simulated, and on a real Postgres."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import asyncpg
 import pytest
+from tests.contracts.bridge import Bridge, BridgedServer
 from tests.contracts.records import FRANKFURT
 from tests.fixtures.servers import run_aside
 
@@ -15,6 +17,7 @@ from atoll.keyspace.key_range import EVERYTHING
 from atoll.ports import Ownership, ShardStore
 from atoll.postgres.launcher import Server
 from atoll.postgres.shard_store import open_shard_store
+from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.storage.memory_shard import MemoryShard
 from atoll.simulation.storage.memory_store import MemoryShardStore
 
@@ -40,34 +43,53 @@ async def empty(dsn: str) -> str:
     return dsn
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def free_databases(request: pytest.FixtureRequest) -> list[str] | None:
-    """DSNs for the shards of one test; ``None``: they live in memory. Not a coroutine, since a server may start."""
-    return list(request.getfixturevalue("kept_databases")) if request.param == "postgres" else None
+@pytest.fixture
+def bridge() -> Iterator[Bridge]:
+    """A way to the simulated side."""
+    made = Bridge(SimulationLoop(seed=1))
+    yield made
+    made.loop.close()
+
+
+@pytest.fixture(params=["memory", "simulated", "postgres"])
+def new_place(request: pytest.FixtureRequest) -> Callable[[Origin], object]:
+    """Makes places for the shards of one test. Not a coroutine, since a server may start."""
+    match request.param:
+        case "memory":
+            return MemoryShard
+        case "simulated":
+            bridge: Bridge = request.getfixturevalue("bridge")
+            return bridge.server
+        case _:
+            free = list(request.getfixturevalue("kept_databases"))
+            return lambda _: free.pop()
 
 
 @pytest.fixture
-async def open_store(free_databases: list[str] | None) -> AsyncIterator[OpenStore]:
+async def open_store(new_place: Callable[[Origin], object]) -> AsyncIterator[OpenStore]:
     """A factory of stores; all are closed after the test."""
     opened: list[ShardStore] = []
     places: dict[int, object] = {}
 
-    async def connect(origin: Origin, place: object) -> ShardStore:
-        if isinstance(place, MemoryShard):
-            return MemoryShardStore(origin, shard=place)
-        assert isinstance(place, str)
-        return await open_shard_store(place, origin, "ring")
+    async def connect(origin: Origin, place: object) -> Any:
+        match place:
+            case MemoryShard():
+                return MemoryShardStore(origin, shard=place)
+            case BridgedServer():
+                return await place.open_store(f"{origin.region}/n{len(opened)}")
+            case _:
+                return await open_shard_store(str(place), origin, "ring")
 
     async def open_one(
         origin: Origin = FRANKFURT, *, beside: ShardStore | None = None, claims: bool = True
     ) -> ShardStore:
         if beside is not None:
             place = places[id(beside)]
-        elif free_databases is not None:
-            place = await empty(free_databases.pop())
         else:
-            place = MemoryShard(origin)
-        store = await connect(origin, place)
+            place = new_place(origin)
+            if isinstance(place, str):
+                await empty(place)
+        store: ShardStore = await connect(origin, place)
         opened.append(store)
         places[id(store)] = place
         if claims and beside is None:

@@ -30,7 +30,7 @@ def record_id(number: int, zone: str = "eu", collection: str = "city") -> Record
 
 
 def visits(amount: int = 1) -> Write:
-    return Update([Increment("visits", amount)])
+    return Update((Increment("visits", amount),))
 
 
 @dataclass(slots=True)

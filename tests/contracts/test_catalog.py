@@ -1,11 +1,15 @@
-"""What every :class:`~atoll.ports.Catalog` keeps: one suite over the real one and the one in memory."""
+"""What every :class:`~atoll.ports.Catalog` keeps: one suite over the real one, a simulated one and one in memory."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
 
 import pytest
+from tests.contracts.bridge import Bridge
+from tests.contracts.records import FRANKFURT
 
 from atoll.errors import StaleRoute, Unavailable
 from atoll.ids import ShardName, ZoneName
@@ -22,18 +26,28 @@ def following(shard_map: ShardMap) -> ShardMap:
     return ShardMap(shard_map.version + 1, shard_map.assignments[1:])
 
 
-@pytest.fixture(params=["memory", "postgres"])
-def dsn(request: pytest.FixtureRequest) -> str | None:
-    """A fresh database for the real one; synchronous, since servers start outside of event loops."""
+Open = Callable[[], Awaitable[Any]]
+
+
+@pytest.fixture(params=["memory", "simulated", "postgres"])
+def opening(request: pytest.FixtureRequest) -> Open:
+    """Opens a fresh catalog; synchronous, since servers start outside of event loops."""
+
+    async def in_memory() -> Catalog:
+        return MemoryCatalog(FIRST)
+
     if request.param == "memory":
-        return None
+        return in_memory
+    if request.param == "simulated":
+        bridge: Bridge = request.getfixturevalue("bridge")
+        return partial(bridge.server(FRANKFURT).open_catalog, "frankfurt/n1", FIRST)
     make: Callable[[], str] = request.getfixturevalue("fresh_database")
-    return make()
+    return partial(open_catalog, make(), FIRST)
 
 
 @pytest.fixture
-async def catalog(dsn: str | None) -> AsyncIterator[Catalog]:
-    opened: Catalog = MemoryCatalog(FIRST) if dsn is None else await open_catalog(dsn, FIRST)
+async def catalog(opening: Open) -> AsyncIterator[Catalog]:
+    opened: Catalog = await opening()
     yield opened
     await opened.close()
 

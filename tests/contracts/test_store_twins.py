@@ -1,4 +1,4 @@
-"""The fake is verified: any sequence of calls has the same answers in memory and on Postgres."""
+"""The fakes are verified: any sequence of calls has the same answers in memory, simulated, and on Postgres."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.contracts.bridge import Bridge
 from tests.contracts.conftest import empty
 from tests.contracts.records import FRANKFURT, OREGON, TOKYO, Writer, collected, pull, record_id, visits
 from tests.fixtures.servers import run_in_main
@@ -18,9 +19,10 @@ from atoll.causality.cut import Cut
 from atoll.errors import AtollError
 from atoll.ids import RecordId
 from atoll.keyspace.key_range import EVERYTHING, KeyRange
-from atoll.ports import ApplyResult, Ownership, Rows, RowWrite, ShardIdentity, ShardStore, StoreStatistics
+from atoll.ports import ApplyResult, Ownership, Rows, RowWrite, ShardIdentity, StoreStatistics
 from atoll.postgres.shard_store import open_shard_store
 from atoll.replication.rows import Row, decode_rows, encode_rows
+from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.storage.memory_store import MemoryShardStore
 
 RECORDS = [record_id(number, zone) for number in (1, 2) for zone in ("eu", "us")]
@@ -28,20 +30,22 @@ RANGES = [KeyRange(b"", record_id(2).position), KeyRange(record_id(2).position, 
 
 
 class Twins:
-    """Two stores that are asked the same and must answer the same; what they answer is passed on."""
+    """Stores that are asked the same and must answer the same; what they answer is passed on."""
 
-    def __init__(self, memory: MemoryShardStore, postgres: ShardStore) -> None:
-        self._both = (memory, postgres)
+    def __init__(self, *stores: Any) -> None:
+        self._stores = stores
 
     @property
     def identity(self) -> ShardIdentity:
-        return self._both[0].identity
+        identity: ShardIdentity = self._stores[0].identity
+        return identity
 
     async def ask(self, method: str, *arguments: Any) -> Any:
-        """Both answers, or both errors, are equal; the errors by their class."""
-        answers = [await _answer(getattr(store, method), arguments) for store in self._both]
-        plain = [_plain(answer) for answer in answers]
-        assert plain[0] == plain[1], f"{method}{arguments}"
+        """All answers, or all errors, are equal; the errors by their class."""
+        answers = [await _answer(getattr(store, method), arguments) for store in self._stores]
+        first, *others = [_plain(answer) for answer in answers]
+        for place, other in enumerate(others, 1):
+            assert first == other, f"{method}{arguments} of {self._stores[place]}"
         if isinstance(answers[0], AtollError):
             raise answers[0]
         return answers[0]
@@ -172,8 +176,10 @@ steps = st.tuples(
 
 async def run(dsn: str, sequence: list[tuple[str, list[RecordId], Cut]], owned: list[KeyRange]) -> None:
     postgres = await open_shard_store(await empty(dsn), FRANKFURT, "ring")
+    bridge = Bridge(SimulationLoop(seed=len(sequence)))
+    simulated = await bridge.server(FRANKFURT).open_store("frankfurt/n1")
     remote = MemoryShardStore(TOKYO)
-    world = World(Twins(MemoryShardStore(FRANKFURT), postgres), remote, [])
+    world = World(Twins(MemoryShardStore(FRANKFURT), simulated, postgres), remote, [])
     try:
         await remote.claim(Ownership(range=EVERYTHING, epoch=1))
         for part in owned:
@@ -185,6 +191,7 @@ async def run(dsn: str, sequence: list[tuple[str, list[RecordId], Cut]], owned: 
                 continue
     finally:
         await postgres.close()
+        bridge.loop.close()
 
 
 @pytest.mark.slow
