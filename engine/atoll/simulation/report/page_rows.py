@@ -212,6 +212,11 @@ def warmth(seconds: float) -> float:
     return min(1.0, math.log(seconds / _COLD_SECONDS) / math.log(_HOT_SECONDS / _COLD_SECONDS))
 
 
+def warmth_of(seconds: float) -> str:
+    """:func:`warmth` as the opacity of a cell's colour."""
+    return f"{_WARMTH_MAX * warmth(seconds):.2f}"
+
+
 def _heat_row(reader: RegionName, matrix: Matrix, regions: Sequence[RegionName]) -> HeatRow:
     row = matrix.get(reader, {})
     return HeatRow(reader=reader, cells=[_cell(reader, origin, row.get(origin)) for origin in regions])
@@ -221,7 +226,7 @@ def _cell(reader: RegionName, origin: RegionName, found: Spread | None) -> Cell:
     if found is None:
         return Cell(words="" if reader == origin else "-", warmth="0", told="")
     told = f"{reader} of {origin}: at most {duration(found.max)}, {count(found.count)} measurements"
-    return Cell(words=two_durations(found), warmth=f"{_WARMTH_MAX * warmth(found.p99):.2f}", told=told)
+    return Cell(words=two_durations(found), warmth=warmth_of(found.p99), told=told)
 
 
 def _peak_row(what: str, where: str, peak: Peak) -> PeakRow:

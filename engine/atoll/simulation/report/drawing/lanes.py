@@ -92,7 +92,7 @@ def _layout(shown: Window, regions: Sequence[RegionName]) -> Lanes:
 def _ground(lanes: Lanes, x: BrokenScale) -> Iterable[Markup]:
     for region, top, height in lanes.headings:
         yield rectangle(0, top, WIDTH, height, class_="lane-shade", rx=6.0)
-        yield text(10, top + 17, region, class_="region")
+        yield text(10, top + 17, shortened(region, 23), class_="region")
     for (region, name), y in lanes.places.items():
         label = shortened(name.removeprefix(f"{region}/"), 20)
         yield element("text", element("title", name), label, x=LEFT - 10, y=y + 4, class_="tick", text_anchor="end")
