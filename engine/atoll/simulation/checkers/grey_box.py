@@ -93,13 +93,15 @@ class GreyBox:
 
     def sample(self, shards: Shards) -> None:
         """Look at the durable shards; called some times a second. Looks closely only at what has changed."""
-        self._call("sampled", Look(shards, self._ledger.sample(shards)))
+        serving = self._ledger.serving(shards)
+        self._call("sampled", Look(serving, self._ledger.sample(serving)))
 
     def finish(self, shards: Shards, history: History, converged: bool) -> Sequence[CheckerResult]:
         """The verdicts; called once. ``converged``: everything was mended, and all regions then became equal."""
-        self._call("sampled", Look(shards, self._ledger.sample(shards, everything=True), is_last=True))
-        self._call("finished", End(shards, history, converged))
-        self._counts = self._conflicts.count(shards, history)
+        serving = self._ledger.serving(shards)
+        self._call("sampled", Look(serving, self._ledger.sample(serving, everything=True), is_last=True))
+        self._call("finished", End(serving, history, converged))
+        self._counts = self._conflicts.count(serving, history)
         return [check.result() for check in self._checks]
 
     def conflicts(self) -> Mapping[str, ConflictCount]:

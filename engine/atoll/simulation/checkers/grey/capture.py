@@ -57,6 +57,8 @@ class Capture(Check):
         for shard, origin, number in arrived:
             if shard in look.shards:
                 self._check_arrived(look.shards, shard, origin, number)
+            else:
+                self._arrived.append((shard, origin, number))
 
     def finished(self, end: End) -> None:
         if not end.converged:

@@ -41,6 +41,8 @@ class Causality(Check):
         for origin, number in seen.dependencies.items():
             if origin != seen.shard:
                 self._check_exists(origin, number, f"Transaction {seen.transaction} of {seen.shard}", seen.shard)
+        if not commit.writes:
+            return
         begun = self.ledger.begun.get(seen.shard, {})
         self._needed[seen.shard, seen.transaction] = {
             **begun,

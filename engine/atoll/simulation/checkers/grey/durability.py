@@ -2,8 +2,7 @@
 
 Every acknowledged write has a transaction between its call and its answer that shows its value. Every committed row,
 acknowledged or not, has its row in the change log until its batch is collected, and the record where it was written
-reflects it ever after. A failover that takes transactions back loses writes as any other loss does, unless the old
-server returns with them; those that nobody was told of are not missed.
+reflects it ever after. A server that lacks transactions is never used.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from atoll.simulation.checkers.grey.ledger import Ledger
 from atoll.simulation.checkers.grey.matching import Matches, needs_trace
 from atoll.simulation.checkers.grey.writes import RecordedWrite
 from atoll.simulation.history import Entry, Status
-from atoll.simulation.observations import Collected
+from atoll.simulation.observations import Collected, Rewound
 from atoll.simulation.plan import Action
 from atoll.simulation.storage.memory_shard import MemoryShard
 
@@ -37,6 +36,16 @@ class Durability(Check):
 
     def collected(self, seen: Collected) -> None:
         self._collected[seen.shard] = max(seen.number, self._collected.get(seen.shard, 0))
+
+    def rewound(self, seen: Rewound) -> None:
+        self.checks += 1
+        if seen.transactions:
+            self.find(
+                "history accepted that lacks transactions",
+                f"{seen.shard} was used at {self.ledger.now:.3f} s although {len(seen.transactions)} transactions "
+                "that had been visible were gone.",
+                places=[str(seen.shard)],
+            )
 
     def sampled(self, look: Look) -> None:
         for origin, shard in look.shards.items():
@@ -85,13 +94,13 @@ class Durability(Check):
     def _check_stays(self, shards: Shards, write: RecordedWrite, entry: Entry | None = None) -> None:
         self.checks += 1
         shard = shards.get(write.shard)
-        held = shard.records.get(write.id) if shard else None
+        if shard is None:
+            return
+        held = shard.records.get(write.id)
         version = self.ledger.stories[write.id].versions.get(held.context) if held else None
         if version is not None and version.context.has(write.actor, write.counter):
             return
         is_rewound = write.transaction in self.ledger.rewound.get(write.shard, ())
-        if is_rewound and entry is None:
-            return
         what = f"{str(write).capitalize()}{', which was acknowledged,' if entry else ''} is"
         how = "taken back by a failover" if is_rewound else "no longer reflected by the record there"
         self.find(

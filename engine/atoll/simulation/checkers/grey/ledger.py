@@ -96,6 +96,8 @@ class Ledger:
         """Sentences about bytes that do not decode."""
         self._clock = clock
         self._unsettled: dict[Origin, dict[RecordId, None]] = {}
+        self._servers: dict[Origin, MemoryShard] = {}
+        """What each shard's observations are about: not a replica that stands in and is refused by all."""
         self._strange: set[Origin] = set()
         """Shards of which nobody knows what they hold, until the next sample."""
         self._decoded: deque[Version] = deque()
@@ -275,8 +277,8 @@ class Ledger:
             return Context.EMPTY
 
     def sample(self, shards: Mapping[Origin, MemoryShard], *, everything: bool = False) -> Sequence[Sighting]:
-        """Look at what the shards hold; returns the records touched since the last sample, or all of them."""
-        self.now = self._clock()
+        """Look at what the shards hold; returns the records touched since the last sample, or all of them. ``shards``
+        are those of :meth:`serving`."""
         found: list[Sighting] = []
         for origin, shard in shards.items():
             self.owned[origin] = list(shard.ownership.values())
@@ -291,6 +293,14 @@ class Ledger:
             self._strange.discard(origin)
             self._unsettled.pop(origin, None)
         return found
+
+    def serving(self, shards: Mapping[Origin, MemoryShard]) -> Mapping[Origin, MemoryShard]:
+        """The shards without those in whose place a replica stands that nobody has accepted. Begins a sample."""
+        self.now = self._clock()
+        for origin, shard in shards.items():
+            if origin not in self._servers or origin in self._strange:
+                self._servers[origin] = shard
+        return {origin: shard for origin, shard in shards.items() if self._servers[origin] is shard}
 
     def _sighting(self, origin: Origin, shard: MemoryShard, id: RecordId) -> Sighting | None:
         held = shard.records.get(id)
