@@ -11,14 +11,15 @@ from typing import Annotated
 import typer
 
 from atoll import __version__
-from atoll.cli.commands import bench, check, demonstration, drills, records, ring
+from atoll.cli.commands import bench, check, demonstration, drills, records, ring, simulate
 from atoll.cli.exit_codes import MEANINGS, ExitCode, exit_code_of
 from atoll.cli.interruption import Interrupted
 from atoll.cli.machine_errors import as_operator_error
 from atoll.cli.output import notes, report, report_error
 from atoll.errors import AtollError
 
-START, RING, RECORDS, OPERATIONS, MEASURE = "Start here", "A ring on this machine", "Records", "Operations", "Measure"
+START, RING, RECORDS, OPERATIONS = "Start here", "A ring on this machine", "Records", "Operations"
+SIMULATE, MEASURE = "Simulate", "Measure"
 
 _INTRODUCTION = """\
 Multi-region replication and sharding on stock Postgres.
@@ -68,6 +69,7 @@ app.command("delete", rich_help_panel=RECORDS)(records.delete)
 app.command("where", rich_help_panel=RECORDS)(records.where)
 app.command("verify", rich_help_panel=OPERATIONS)(check.verify)
 app.add_typer(drills.app, name="drill", rich_help_panel=OPERATIONS)
+app.add_typer(simulate.app, name="simulate", rich_help_panel=SIMULATE)
 app.add_typer(bench.app, name="bench", rich_help_panel=MEASURE)
 
 

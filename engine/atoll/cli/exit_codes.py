@@ -32,9 +32,9 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done, or yes",
-    ExitCode.NO: "no: no such record, regions differ, something is down",
+    ExitCode.NO: "no: no such record, regions differ, something is down, a promise was broken",
     ExitCode.BAD_INPUT: "bad input or configuration, nothing was changed",
-    ExitCode.UNKNOWN: "no answer in time, or a write's outcome is unknown",
+    ExitCode.UNKNOWN: "no answer in time, or an outcome or a verdict is unknown",
     ExitCode.WRONG_STATE: "no ring is running here, or one already is",
     ExitCode.INTERNAL: "a defect in atoll",
     ExitCode.INTERRUPTED: "interrupted",

@@ -1,0 +1,226 @@
+"""What the commands of ``atoll simulate`` do once their words are understood; each returns its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from atoll.cli.exit_codes import ExitCode
+from atoll.cli.interruption import Interrupted
+from atoll.cli.output import answers, doing, print_json, report
+from atoll.cli.simulation_json import comparison_json, prediction_json, shrunk_json, sweep_json
+from atoll.cli.simulation_progress import counting
+from atoll.cli.simulation_reports import show_run, tell_page, write_page, write_text
+from atoll.cli.simulation_view import comparison_view, prediction_view, shrunk_view, sweep_view
+from atoll.errors import InvalidConfiguration, InvalidValue
+from atoll.simulation.campaign import comparison, prediction, runs, shrinking, sweep
+from atoll.simulation.campaign.case import Case
+from atoll.simulation.campaign.isolated import Isolated, RunLost
+from atoll.simulation.campaign.seeds import Job
+from atoll.simulation.campaign.selection import Selection, configuration_fingerprint, select_for
+from atoll.simulation.campaign.token import ReplayToken
+from atoll.simulation.report.words import plural
+from atoll.simulation.scenario.reading import load_scenario, read_scenario
+from atoll.simulation.scenario.scenario import Scenario
+from atoll.simulation.scenario.toml import toml_value
+from atoll.simulation.scenario.writing import write_scenario
+from atoll.simulation.verdict import Verdict
+
+CODES = {Verdict.VALID: ExitCode.OK, Verdict.VIOLATED: ExitCode.NO, Verdict.UNKNOWN: ExitCode.UNKNOWN}
+
+
+class Page(NamedTuple):
+    """Whether a page is wanted, and where."""
+
+    file: Path | None
+    wanted: bool = True
+
+
+def recall(token: str, scenario: Path | None, config: Path | None, *, anyway: bool) -> tuple[Selection, Job]:
+    """The run that a token names, here. Raises :class:`InvalidConfiguration` where it would be another."""
+    parsed = ReplayToken.parse(token)
+    parsed.check_version()
+    selection = select_for(parsed, scenario, config)
+    (found,) = selection.scenarios
+    parsed.check(found, configuration_fingerprint(config), anyway=anyway)
+    return selection, Job(found, parsed.seed)
+
+
+def run_one(selection: Selection, job: Job, page: Page, *, as_json: bool) -> ExitCode:
+    """One run, its verdict and its page."""
+    try:
+        with doing(f"{job.scenario.name}, seed {job.seed}"), Isolated(runs.run_for_real) as run:
+            result = run(job.scenario, job.seed, record=page.wanted)
+    except RunLost as lost:
+        report("unknown", str(lost), as_json=as_json)
+        return ExitCode.UNKNOWN
+    replay = selection.replay(job)
+    file = write_page(result, replay, page.file) if page.wanted else None
+    show_run(result, replay, file, as_json=as_json)
+    return CODES[result.verdict]
+
+
+def run_many(
+    selection: Selection, jobs: Sequence[Job], page: Page, *, processes: int, fail_fast: bool, as_json: bool
+) -> ExitCode:
+    """A sweep, its verdict, and a page of the first failure."""
+    with counting("simulating") as count:
+        result = sweep.sweep(
+            jobs,
+            processes=processes,
+            run=runs.run_for_real,
+            fail_fast=fail_fast,
+            tell=lambda progress: count(progress.done, progress.planned, _said(progress)),
+        )
+    file = _page_of_first_failure(selection, result, page) if result.stopped != "interrupted" else None
+    if as_json:
+        print_json(sweep_json(result, selection.replay, file))
+    else:
+        answers.print(sweep_view(result, selection.replay))
+        tell_page(file)
+    if result.stopped == "interrupted" and not as_json:
+        raise Interrupted(f"{len(result.outcomes):,} of {plural(result.planned, 'run')} had ended")
+    return ExitCode.INTERRUPTED if result.stopped == "interrupted" else CODES[result.verdict]
+
+
+def _said(progress: sweep.Progress) -> str:
+    parts = [f"{progress.violated:,} violated"] if progress.violated else []
+    parts += [f"{progress.unknown:,} unknown"] if progress.unknown else []
+    return f"simulating: {', '.join(parts)}" if parts else "simulating"
+
+
+def _page_of_first_failure(selection: Selection, result: sweep.SweepResult, page: Page) -> Path | None:
+    """Run the first failure once more, recorded, for its page."""
+    if not page.wanted or not result.violated:
+        return None
+    job = result.violated[0].job
+    try:
+        with doing("drawing the first failure"), Isolated(runs.run_for_real) as run:
+            again = run(job.scenario, job.seed, record=True)
+    except RunLost:
+        return None
+    return write_page(again, selection.replay(job), page.file)
+
+
+# -- shrinking ----------------------------------------------------------------------------------------------------
+
+
+def shrink(job: Job, out: Path | None, budget: shrinking.Budget, *, as_json: bool) -> ExitCode:
+    """Shrink, write the minimal scenario, and make sure that the file fails by itself."""
+    file = out or Path(f"{job.scenario.name}-{job.seed}-minimal.toml")
+    if file.suffix != ".toml":
+        raise InvalidValue(f"--out {file}: a scenario's file ends in .toml")
+    case = Case.of_seed(job.scenario, job.seed)
+    with Isolated(runs.run_for_real) as run:
+        shrunk = _shrunk(case, run, budget, as_json=as_json)
+        if shrunk is None:
+            return ExitCode.UNKNOWN
+        write_text(file, write_scenario(shrunk.smallest.as_scenario(_story(shrunk))))
+        fails = _fails_by_itself(file, shrunk, run)
+    if as_json:
+        print_json({**shrunk_json(shrunk, file), "fails_by_itself": fails})
+    else:
+        answers.print(shrunk_view(shrunk))
+        answers.print(f"[dim]file[/]  {file}: [bold]atoll simulate run {file}[/]", soft_wrap=True)
+        if not fails:
+            answers.print("[yellow]the file does not fail by itself; please report it with its token[/]")
+    return ExitCode.OK if fails else ExitCode.NO
+
+
+def _shrunk(case: Case, run: Isolated, budget: shrinking.Budget, *, as_json: bool) -> shrinking.Shrunk | None:
+    try:
+        with counting("reproducing") as count:
+            return shrinking.shrink(
+                case,
+                run,
+                budget=budget,
+                tell=lambda now: count(now.runs, budget.runs_max, f"{now.doing}: {shrinking.size_of(now.smallest)}"),
+            )
+    except shrinking.CannotShrink as error:
+        raise InvalidConfiguration(f"{error}: there is nothing to shrink") from error
+    except RunLost as lost:
+        report("unknown", str(lost), as_json=as_json)
+        return None
+
+
+def _story(shrunk: shrinking.Shrunk) -> str:
+    original = shrunk.original
+    return f"The least of {original.scenario.name}, seed {original.seed}, that ends with: {shrunk.failure}."
+
+
+def _fails_by_itself(file: Path, shrunk: shrinking.Shrunk, run: Isolated) -> bool:
+    with doing("trying the file"):
+        try:
+            return shrunk.failure.among(run(load_scenario(file), shrunk.smallest.seed))
+        except RunLost:
+            return False
+
+
+# -- predictions --------------------------------------------------------------------------------------------------
+
+
+def to_predict(scenario: str | None, config: Path | None, latency: Path | None, places: Sequence[str]) -> Scenario:
+    """The scenario to predict for: one that is named, or one that is made around a configuration."""
+    if scenario is not None:
+        if latency is not None or places:
+            raise InvalidValue(
+                "--latency and --place go without a scenario: write them into its file, under [network]"
+            )
+        return select_one(scenario, config)
+    if config is None:
+        raise InvalidValue("predict for what? name a scenario, or give your configuration with --config atoll.toml")
+    return read_scenario(_around(latency, places), config.stem, file=Path("predict.toml"), configuration=config)
+
+
+def _around(latency: Path | None, places: Sequence[str]) -> str:
+    """A scenario of no story: traffic of every kind on the ring of a configuration."""
+    lines = ["[network]"]
+    if latency is not None:
+        lines.append(f"latency = {toml_value(str(latency.resolve()))}")
+    lines.append("[network.locations]")
+    for pair in places:
+        region, sign, place = pair.partition("=")
+        if not (region and sign and place):
+            raise InvalidValue(f"--place {pair!r} is not REGION=PLACE; for example: --place eu=frankfurt")
+        lines.append(f"{toml_value(region)} = {toml_value(place)}")
+    return "\n".join(lines) + "\n"
+
+
+def predict(scenario: Scenario, seeds: Sequence[int], *, processes: int, as_json: bool) -> ExitCode:
+    """Predict and show."""
+    with counting("simulating") as count:
+        found = prediction.predict(
+            scenario,
+            seeds,
+            processes=processes,
+            run=runs.run_for_real,
+            tell=lambda done, planned: count(done, planned, ""),
+        )
+    if as_json:
+        print_json(prediction_json(found))
+    else:
+        answers.print(prediction_view(found))
+    return ExitCode.OK if found.estimates else ExitCode.UNKNOWN
+
+
+def compare(
+    sides: tuple[Scenario, Scenario], names: tuple[str, str], seeds: Sequence[int], *, processes: int, as_json: bool
+) -> ExitCode:
+    """Compare and show. What is compared is not judged: the exit code says that it was done."""
+    a, b = (replace(side, name=name) for side, name in zip(sides, names, strict=True))
+    with counting("simulating") as count:
+        found = comparison.compare(
+            a,
+            b,
+            seeds,
+            processes=processes,
+            run=runs.run_for_real,
+            tell=lambda done, planned: count(done, planned, ""),
+        )
+    if as_json:
+        print_json(comparison_json(found))
+    else:
+        answers.print(comparison_view(found))
+    return ExitCode.OK if found.rows else ExitCode.UNKNOWN
