@@ -59,6 +59,7 @@ EDGES: dict[str, tuple[set[Kind], str]] = {
         {Kind.TIME, Kind.RANDOMNESS, Kind.THREADS},
         "it is the simulated Clock and Entropy, and replaces the real ones during a run",
     ),
+    "atoll.simulation.network.links": ({Kind.RANDOMNESS}, "it draws from the seeded stream that it is given"),
     "atoll.simulation.workloads": ({Kind.RANDOMNESS}, "it draws from the seeded stream that it is given"),
     "atoll.simulation.scenario": ({Kind.RANDOMNESS}, "it makes plans from the streams of a seed"),
     "atoll.demo": ({Kind.TIME, Kind.RANDOMNESS}, "it is an application, and reports how long things took"),

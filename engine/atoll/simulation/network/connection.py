@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 REFUSED = "Failed to connect to remote host: Connection refused"
 UNANSWERED_PING = "ping timeout"
-_INSTANT_SECONDS = 1e-6
-"""Less is rounding, not a time to wait."""
 _TICK_SECONDS = 0.001
 
 

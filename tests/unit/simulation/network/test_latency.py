@@ -1,3 +1,5 @@
+"""Tables of round-trip times: read whole, or refused with the line and the fix."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""One directed link: latency, jitter, loss, bandwidth, cuts and degradations, as plain arithmetic."""
+
 from __future__ import annotations
 
 import random
