@@ -142,8 +142,8 @@ def _on_shards(kind: FaultKind) -> Callable[[_Draw], Sequence[Fault]]:
 
 
 def _clock(draw: _Draw) -> Sequence[Fault]:
-    """Small enough that what many of them leave behind stays below ``CLOCK_AHEAD_MAX_MS``: beyond it regions are right
-    to refuse each other's writes, for ever if nobody sets the clock."""
+    """Small enough that what many of them leave behind stays below ``CLOCK_AHEAD_MAX_MS``: beyond it regions rightly
+    refuse each other's writes, for ever if nobody sets the clock."""
     random = draw.random
     nodes = draw.some(node_names(draw.topology))
     match random.randrange(3):
