@@ -19,7 +19,7 @@ from atoll.simulation.campaign import comparison, prediction, runs, shrinking, s
 from atoll.simulation.campaign.case import Case
 from atoll.simulation.campaign.isolated import Isolated, RunLost
 from atoll.simulation.campaign.seeds import Job
-from atoll.simulation.campaign.selection import Selection, configuration_fingerprint, select_for
+from atoll.simulation.campaign.selection import Selection, configuration_fingerprint, select_for, select_one
 from atoll.simulation.campaign.token import ReplayToken
 from atoll.simulation.report.words import plural
 from atoll.simulation.scenario.reading import load_scenario, read_scenario

@@ -17,6 +17,7 @@ from atoll.simulation.history import Entry, Status
 from atoll.simulation.network.latency import LatencyTable
 from atoll.simulation.plan import Action, Fault, FaultKind, Plan, PlannedOperation
 from atoll.simulation.result import RunResult, TraceEvent
+from atoll.simulation.scenario.planning import make_plan
 from atoll.simulation.scenario.scenario import DiskSettings, Expectation, Group, NetworkSettings, Scenario, Traffic
 from atoll.simulation.verdict import CheckerResult, Finding, Verdict
 
@@ -243,3 +244,12 @@ def run_without_the_lost(of: Scenario, seed: int, given: Plan | None = None, *, 
         for entry in found.history
     ]
     return replace(found, history=history)
+
+
+def run_badly_when_it_writes(
+    of: Scenario, seed: int, given: Plan | None = None, *, record: bool = False
+) -> RunResult:
+    """Violated as soon as anything is added."""
+    chosen = given or make_plan(of, seed)
+    writes = any(each.action is Action.ADD for each in chosen.operations)
+    return result(of, seed, chosen, [finding()] if writes else [])

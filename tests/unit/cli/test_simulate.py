@@ -1,0 +1,218 @@
+"""``atoll simulate`` turns verdicts into words, pages, JSON and exit codes; the runs themselves are pretended."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.simulation.campaign import worlds
+
+from atoll.cli import application
+from atoll.simulation.campaign import runs
+from atoll.simulation.campaign.runs import Runner
+from atoll.simulation.scenario.reading import load_scenario
+
+STORY = """
+title = "A storm"
+story = "It blows."
+seeds = [9]
+[[traffic]]
+workload = "adds"
+collection = "things"
+field = "tags"
+operations_per_second = 4
+[run]
+seconds = 10
+"""
+
+RING = """
+ring = "mine"
+[regions.eu]
+shards = ["s1"]
+[regions.us]
+shards = ["s1"]
+[collections.notes]
+fields = { tags = "add_wins_set" }
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a scenario in it, to run commands in."""
+    (tmp_path / "storm.toml").write_text(STORY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+class Atoll:
+    """Runs command lines on pretended runs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._captured = captured
+
+    def __call__(self, run: Runner, *arguments: str, code: int) -> str:
+        self._monkeypatch.setattr(runs, "run_for_real", run)
+        assert application.run(["simulate", *arguments]) == code
+        assert not multiprocessing.active_children()
+        return self._captured.readouterr().out
+
+    def json(self, run: Runner, *arguments: str, code: int) -> Any:
+        return json.loads(self(run, *arguments, "--json", code=code))
+
+
+@pytest.fixture
+def atoll(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Atoll:
+    return Atoll(monkeypatch, capsys)
+
+
+def test_run_of_one_seed_writes_a_page_and_tells_a_token_that_replays_it(atoll: Atoll, here: Path) -> None:
+    found = atoll.json(worlds.run_well, "run", "storm.toml", "--seed", "4", code=0)
+    assert (found["verdict"], found["seed"], found["page"]) == ("valid", 4, "simulation-reports/storm-4.html")
+    assert "storm" in (here / found["page"]).read_text()
+    words = found["replay"].split()
+    assert words[:3] == ["atoll", "simulate", "replay"]
+    again = atoll.json(worlds.run_well, *words[2:], code=0)
+    assert (again["seed"], again["replay"]) == (4, found["replay"])
+
+
+def test_run_without_a_seed_takes_the_first_that_once_failed(atoll: Atoll, here: Path) -> None:
+    assert atoll.json(worlds.run_well, "run", "storm.toml", code=0)["seed"] == 9
+
+
+def test_violation_is_exit_code_1_and_says_what_was_violated(atoll: Atoll, here: Path) -> None:
+    said = atoll(worlds.run_badly_each_third, "run", "storm.toml", "--seed", "3", code=1)
+    assert "VIOLATED" in said
+    assert "lost write at 40 s" in said
+    assert "simulation-reports/storm-3.html" in said
+
+
+def test_run_without_an_end_is_exit_code_3_with_the_reason(atoll: Atoll, here: Path) -> None:
+    found = atoll.json(worlds.run_and_die_on_two, "run", "storm.toml", "--seed", "2", code=3)
+    assert found["error"]["code"] == "unknown"
+    assert "SIGKILL" in found["error"]["message"]
+
+
+def test_page_goes_where_it_is_wanted_or_nowhere(atoll: Atoll, here: Path) -> None:
+    (here / "pages").mkdir()
+    command = ["run", "storm.toml", "--seed", "4"]
+    assert atoll.json(worlds.run_well, *command, "--report", "a/b.html", code=0)["page"] == "a/b.html"
+    assert atoll.json(worlds.run_well, *command, "--report", "pages", code=0)["page"] == "pages/storm-4.html"
+    assert atoll.json(worlds.run_well, *command, "--no-report", code=0)["page"] is None
+    assert not (here / "simulation-reports").exists()
+    assert (here / "a" / "b.html").is_file()
+
+
+def test_page_where_no_file_can_be_is_refused(atoll: Atoll, here: Path) -> None:
+    found = atoll.json(worlds.run_well, "run", "storm.toml", "--report", "storm.toml/x.html", code=2)
+    assert "storm.toml/x.html cannot be written" in found["error"]["message"]
+
+
+def test_sweep_tells_each_run_and_draws_the_first_failure(atoll: Atoll, here: Path) -> None:
+    found = atoll.json(worlds.run_badly_each_third, "run", "storm.toml", "--seeds", "4", "--jobs", "1", code=1)
+    assert [each["seed"] for each in found["runs"]] == [9, 1, 2, 3, 4], "seeds that once failed come first"
+    (failure,) = found["failures"]
+    assert (failure["anomaly"], failure["runs"], failure["seed"]) == ("lost write", 2, 9)
+    assert found["page"] == "simulation-reports/storm-9.html"
+    assert (here / found["page"]).is_file()
+
+
+def test_sweep_says_what_it_was_worth(atoll: Atoll, here: Path) -> None:
+    said = atoll(worlds.run_with_toothless_faults, "run", "storm.toml", "--seeds", "3", "--jobs", "1", code=0)
+    assert "VALID" in said
+    assert "4 runs of storm" in said
+    assert "1 run by another process, 1 with the same trace" in said
+    assert "never bit" in said
+    assert "clock" in said
+    assert "stale read 12 (in 4 runs)" in said
+
+
+def test_sweep_begins_where_it_is_told(atoll: Atoll, here: Path) -> None:
+    command = ["run", "storm.toml", "--seeds", "2", "--first", "100", "--jobs", "1"]
+    assert [each["seed"] for each in atoll.json(worlds.run_well, *command, code=0)["runs"]] == [9, 100, 101]
+
+
+def test_sweep_ends_at_its_first_violation_when_asked_to(atoll: Atoll, here: Path) -> None:
+    command = ["run", "storm.toml", "--seeds", "50", "--fail-fast", "--jobs", "1"]
+    found = atoll.json(worlds.run_badly_each_third, *command, code=1)
+    assert (found["stopped"], len(found["runs"])) == ("fail-fast", 1)
+
+
+def test_sweep_with_a_run_that_died_is_unknown(atoll: Atoll, here: Path) -> None:
+    said = atoll(worlds.run_and_die_on_two, "run", "storm.toml", "--seeds", "3", "--jobs", "1", code=3)
+    assert "UNKNOWN" in said
+    assert "storm, seed 2: the worker process died: SIGKILL" in said
+
+
+def test_run_that_is_not_deterministic_is_a_violation(atoll: Atoll, here: Path) -> None:
+    said = atoll(worlds.run_by_chance, "run", "storm.toml", "--seeds", "1", "--jobs", "1", code=1)
+    assert "not deterministic" in said
+    assert "they part at event 2" in said
+
+
+def test_several_scenarios_are_run_each_with_its_own_seed(atoll: Atoll, here: Path) -> None:
+    (here / "calm.toml").write_text(STORY.replace("seeds = [9]", ""))
+    found = atoll.json(worlds.run_well, "run", "storm.toml", "calm.toml", "--jobs", "1", code=0)
+    assert [(each["scenario"], each["seed"]) for each in found["runs"]] == [("storm", 9), ("calm", 1)]
+
+
+def test_group_is_run_as_a_whole(atoll: Atoll, here: Path) -> None:
+    found = atoll.json(worlds.run_well, "run", "fast", "--jobs", "2", code=0)
+    assert "calm-sea" in [each["scenario"] for each in found["runs"]]
+
+
+def test_failure_shrinks_to_a_file_that_fails_by_itself(atoll: Atoll, here: Path) -> None:
+    run = worlds.run_badly_when_it_writes
+    token = atoll.json(run, "run", "storm.toml", "--seed", "3", code=1)["replay"].split()[3]
+    command = ["shrink", token, "--scenario", "storm.toml", "--out", "small.toml"]
+    found = atoll.json(run, *command, code=0)
+    assert found["fails_by_itself"]
+    assert found["operations"]["after"] == 1 < found["operations"]["before"]
+    assert found["faults"]["after"] == 0
+    small = load_scenario(here / "small.toml")
+    assert len(small.operations) == 1
+    assert len(small.topology.regions) == 1
+    assert "storm, seed 3, that ends with: lost write (sets)" in small.story
+    assert atoll.json(run, "run", "small.toml", code=1)["verdict"] == "violated"
+
+
+def test_run_that_does_not_fail_cannot_shrink(atoll: Atoll, here: Path) -> None:
+    token = atoll.json(worlds.run_well, "run", "storm.toml", "--seed", "3", code=0)["replay"].split()[3]
+    found = atoll.json(worlds.run_well, "shrink", token, "--scenario", "storm.toml", code=2)
+    assert "seed 3 of storm does not fail, not at all: there is nothing to shrink" in found["error"]["message"]
+    assert not list(here.glob("*minimal*"))
+
+
+def test_prediction_shows_every_situation_and_its_limits(atoll: Atoll, here: Path) -> None:
+    said = atoll(worlds.run_without_the_lost, "predict", "storm.toml", "--seeds", "1", "--jobs", "1", code=0)
+    assert "write latency (p50 / p99)" in said
+    assert "frankfurt is lost" in said
+    assert "throughput, saturation and queues" in said
+
+
+def test_prediction_needs_a_configuration_alone(atoll: Atoll, here: Path) -> None:
+    (here / "atoll.toml").write_text(RING)
+    command = ["predict", "--config", "atoll.toml", "--place", "eu=frankfurt", "--place", "us=dallas"]
+    found = atoll.json(worlds.run_without_the_lost, *command, "--seeds", "2", "--jobs", "1", code=0)
+    assert found["runs"] == 8
+    served = {
+        (each["situation"], each["what"]): each["mean"]
+        for each in found["measures"]
+        if each["measure"] == "writes served"
+    }
+    assert served["eu is lost", "eu"] == 0.0
+    assert served["eu is lost", "us"] == 1.0
+    assert found["limits"]
+
+
+def test_comparison_of_a_scenario_with_itself_differs_nowhere(atoll: Atoll, here: Path) -> None:
+    found = atoll.json(worlds.run_well, "compare", "storm.toml", "storm.toml", "--seeds", "3", "--jobs", "1", code=0)
+    assert found["rows"]
+    assert not [row for row in found["rows"] if row["clear"]]
+    said = atoll(worlds.run_well, "compare", "storm.toml", "storm.toml", "--seeds", "3", "--jobs", "1", code=0)
+    assert "0 of" in said
+    assert "differ by more than chance" in said
