@@ -62,6 +62,10 @@ EDGES: dict[str, tuple[set[Kind], str]] = {
     "atoll.simulation.network.links": ({Kind.RANDOMNESS}, "it draws from the seeded stream that it is given"),
     "atoll.simulation.workloads": ({Kind.RANDOMNESS}, "it draws from the seeded stream that it is given"),
     "atoll.simulation.scenario": ({Kind.RANDOMNESS}, "it makes plans from the streams of a seed"),
+    "atoll.simulation.campaign.workers": (
+        {Kind.TIME, Kind.THREADS},
+        "it runs simulations in processes, and gives up those that hang",
+    ),
     "atoll.demo": ({Kind.TIME, Kind.RANDOMNESS}, "it is an application, and reports how long things took"),
 }
 
