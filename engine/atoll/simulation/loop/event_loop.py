@@ -249,7 +249,7 @@ class SimulationLoop(RefusingLoop):
         return main.result()
 
     def run_forever(self) -> None:
-        assert not self._running, "the simulation is running already"
+        assert asyncio._get_running_loop() is None, "a simulation cannot run inside a running event loop"
         assert not self._closed, "the simulation is over"
         self._running, self._ends = True, self._ended_by is not None
         asyncio._set_running_loop(self)

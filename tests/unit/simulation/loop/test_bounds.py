@@ -112,3 +112,11 @@ def test_loop_cannot_be_used_twice() -> None:
 
 async def asyncio_sleep(loop: SimulationLoop) -> None:
     await asyncio.sleep(1)
+
+
+async def test_simulation_inside_a_running_loop_is_refused() -> None:
+    loop = SimulationLoop(seed=1)
+    with pytest.raises(AssertionError, match="inside a running event loop"):
+        loop.run_forever()
+    assert asyncio.get_running_loop() is not loop
+    loop.close()
