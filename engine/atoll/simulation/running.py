@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from atoll.ids import RegionName
 from atoll.simulation.checkers.black_box import check_history
@@ -30,6 +31,7 @@ from atoll.simulation.workloads.registry import final_reads
 from atoll.simulation.world import judging
 from atoll.simulation.world.clients import Recorder, SimulatedClient
 from atoll.simulation.world.faults import Faults
+from atoll.simulation.world.noting import note
 from atoll.simulation.world.sampling import Sampler
 from atoll.simulation.world.settling import differences, has_converged
 from atoll.simulation.world.world import World
@@ -70,6 +72,7 @@ class Performance:
 
     def observe(self, observation: Observation) -> None:
         """Everything that storage and network report."""
+        note(self._loop.trace, observation)
         self._grey_box.observe(observation)
         self._sampler.observe(observation)
 
@@ -179,7 +182,7 @@ class Performance:
             bites=dict(sorted(bites.items())),
             conflicts=self._grey_box.conflicts(),
             faults=self._faults.executed,
-            events=self._loop.trace.events,
+            events=[replace(event, at=event.at - self._recorder.epoch) for event in self._loop.trace.events],
             messages=world.network.messages,
             bytes_carried=world.network.bytes_carried,
         )

@@ -22,7 +22,7 @@ class Sampler:
     def observe(self, observation: Observation) -> None:
         """Remember when what was committed."""
         match observation:
-            case Committed(shard=shard, transaction=transaction, at=at):
+            case Committed(shard=shard, transaction=transaction, at=at, rows=rows) if rows:
                 self._uncaptured.setdefault(shard, {})[transaction] = at
             case Captured(batch=batch, transactions=transactions, at=at):
                 waiting = self._uncaptured.setdefault(batch.origin, {})
