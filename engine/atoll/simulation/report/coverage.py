@@ -6,6 +6,7 @@ report says so, and why.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from atoll.simulation.history import Status
 from atoll.simulation.plan import Fault, FaultKind
 from atoll.simulation.result import RunResult
-from atoll.simulation.verdict import Verdict
+from atoll.simulation.verdict import CheckerResult, Verdict
 
 CHECKS_MIN = 100
 """Comparisons below which a run proved little. Smaller: a run of a few reads passes for evidence; larger: short
@@ -21,6 +22,9 @@ scenarios that are to the point are talked down."""
 
 SUCCEEDED_SHARE_MIN = 0.2
 """Share of operations below which a run proved little: what nobody could do was not tested."""
+
+_CONCURRENT = re.compile(r"\b(stale|fork|concurrent)", re.IGNORECASE)
+"""Names of legal anomalies that only concurrency makes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +54,28 @@ def bites(faults: Sequence[Fault], counted: Mapping[str, int]) -> list[Bite]:
     return [Bite(kind=kind, done=done[kind], bites=units.get(kind, {})) for kind in kinds]
 
 
+def is_measure(name: str) -> bool:
+    """Whether a checker's ``legal`` count is an amount (``peak of …``, ``visible … p99 ms``) and not how often something
+    happened: amounts of several checkers or runs do not add up."""
+    return name.startswith("peak of ") or name.endswith((" ms", " seconds", " bytes"))
+
+
+def counts_of(checker: CheckerResult) -> Mapping[str, int]:
+    """What the promise allows and what happened all the same, by name; nothing with a count of zero."""
+    return {name: count for name, count in checker.legal.items() if count and not is_measure(name)}
+
+
+def measures_of(checker: CheckerResult) -> Mapping[str, int]:
+    """What the checker measured by the way."""
+    return {name: amount for name, amount in checker.legal.items() if is_measure(name)}
+
+
 def legal_anomalies(result: RunResult) -> Mapping[str, int]:
-    """What the promises allow and what happened all the same, over all checkers; nothing with a count of zero."""
+    """:func:`counts_of` over all checkers."""
     total: Counter[str] = Counter()
     for checker in result.checkers:
-        total.update(checker.legal)
-    return {name: count for name, count in sorted(total.items()) if count}
+        total.update(counts_of(checker))
+    return dict(sorted(total.items()))
 
 
 def proved_little(result: RunResult) -> list[str]:
@@ -76,7 +96,9 @@ def _nothing_bit(result: RunResult) -> str:
 
 
 def _nothing_concurrent(result: RunResult) -> str:
-    if any(count.met for count in result.conflicts.values()) or legal_anomalies(result):
+    if any(count.met for count in result.conflicts.values()):
+        return ""
+    if any(_CONCURRENT.search(name) for name in legal_anomalies(result)):
         return ""
     return "Nothing was concurrent: no two writes met in one field, and no read was ever behind."
 

@@ -18,6 +18,7 @@ from atoll.simulation.report.page_rows import (
     availability_tables,
     backlog_rows,
     conflict_rows,
+    discarded_rows,
     finding_rows,
     heat_matrices,
     promise_rows,
@@ -37,6 +38,10 @@ TABLES_MAX = 6
 
 FINDINGS_MAX = 20
 """Findings told with their operations. Larger: the same."""
+
+
+DISCARDED_MAX = 20
+"""Discarded values that are listed. Larger: the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +82,7 @@ def render_page(result: RunResult, replay: str = "") -> str:
         backlog_picture=backlog_curves(result.samples, result.regions, found.incidents),
         backlog_rows=backlog_rows(found),
         conflict_rows=conflict_rows(result.conflicts),
+        discarded_rows=discarded_rows(result.conflicts, DISCARDED_MAX),
     )
 
 

@@ -11,6 +11,7 @@ from atoll.ids import RegionName
 from atoll.simulation.history import Entry
 from atoll.simulation.report.availability import ByRegion
 from atoll.simulation.report.backlog import Peak
+from atoll.simulation.report.coverage import counts_of, measures_of
 from atoll.simulation.report.figures import Figures
 from atoll.simulation.report.staleness import Matrix
 from atoll.simulation.report.statistics import Spread
@@ -18,7 +19,7 @@ from atoll.simulation.report.words import between, count, duration, two_duration
 from atoll.simulation.result import ConflictCount, RunResult
 from atoll.simulation.verdict import CheckerResult, Finding
 
-_NUMBER = re.compile(r"(I\d+)\s+(.*)", re.DOTALL)
+_NUMBER = re.compile(r"(I\d+(?:, I\d+)*):?\s+(.*)", re.DOTALL)
 _WARMTH_MAX = 0.62
 """Opacity of the warmest cell: text stays legible on it."""
 _COLD_SECONDS, _HOT_SECONDS = 0.01, 60.0
@@ -36,6 +37,9 @@ class PromiseRow:
     number: str
     words: str
     note: str
+    seen: Mapping[str, int]
+    """What the promise allows, and happened."""
+    measured: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,17 @@ class PeakRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscardedRow:
+    """One acknowledged value that ``lww`` dropped."""
+
+    field: str
+    key: str
+    lost: str
+    kept: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictRow:
     """One field."""
 
@@ -129,7 +144,15 @@ def promise_rows(result: RunResult) -> list[PromiseRow]:
     for checker in sorted(result.checkers, key=lambda each: -each.verdict.rank):
         found = _NUMBER.match(checker.promise)
         number, words = found.groups() if found else ("", checker.promise)
-        rows.append(PromiseRow(checker=checker, number=number, words=words, note=checker.note))
+        row = PromiseRow(
+            checker=checker,
+            number=number,
+            words=words,
+            note=checker.note,
+            seen=counts_of(checker),
+            measured=measures_of(checker),
+        )
+        rows.append(row)
     return rows
 
 
@@ -203,6 +226,21 @@ def conflict_rows(conflicts: Mapping[str, ConflictCount]) -> list[ConflictRow]:
         if each.met or each.discarded
     ]
     return sorted(rows, key=lambda row: (-row.discarded, -row.met, row.field))
+
+
+def discarded_rows(conflicts: Mapping[str, ConflictCount], most: int) -> list[DiscardedRow]:
+    """The first values that were dropped, by time, ``most`` of them."""
+    every = [(each, name) for name, count in conflicts.items() for each in count.examples]
+    return [
+        DiscardedRow(
+            field=name,
+            key=each.key,
+            lost=_bounded(str(each.lost)),
+            kept=_bounded(str(each.kept)),
+            at=f"{each.at:.3f} s",
+        )
+        for each, name in sorted(every, key=lambda pair: (pair[0].at, pair[1], pair[0].key))[:most]
+    ]
 
 
 def warmth(seconds: float) -> float:
