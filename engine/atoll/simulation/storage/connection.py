@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from atoll.errors import Unavailable
-from atoll.simulation.limits import DATABASE_LATENCY_MS_MAX
 from atoll.simulation.loop.hosts import Host
 from atoll.simulation.storage.backend import Backend, Request, Statement
 from atoll.simulation.storage.server import Server
@@ -20,9 +19,9 @@ from atoll.simulation.storage.steps import ConnectionLost, Transaction, Work
 
 T = TypeVar("T")
 
-_CANCEL_SECONDS = 3 * DATABASE_LATENCY_MS_MAX / 1_000
-"""A cancel request has to make a connection of its own first: it never overtakes the statement."""
-_HANDSHAKE_ROUND_TRIPS = 4
+_CANCEL_TRIPS: Final = 3
+"""A cancel request has to make a connection of its own first, so that it hardly overtakes the statement."""
+_HANDSHAKE_ROUND_TRIPS: Final = 4
 """To connect: TCP, authentication, the type codec, the check of the server's history."""
 
 Greeting = Callable[[], None]
@@ -108,8 +107,10 @@ class Connection:
         server = self._server
         server.forget(self)
         if server.host.alive and not self.is_cut:
-            goodbye = self._backend.cancel if cancels else self._backend.hang_up
-            server.after(_CANCEL_SECONDS, goodbye)
+            if cancels:
+                server.after(_CANCEL_TRIPS * server.latency_seconds(), self._backend.cancel)
+            else:
+                server.after(server.latency_seconds(), self._backend.hang_up)
 
 
 def _settle(waiting: asyncio.Future[Any], answer: Any) -> None:

@@ -42,7 +42,7 @@ class Journal:
         self._pending: dict[int, PendingCommit] = {}
         self._last = 0
         self._flushed = 0
-        self.durable_transaction = 0
+        self.durable_transaction = base.shard.next_transaction - 1
         """The greatest number of a transaction that is known to the flushed part of the log."""
 
     def append(self, transaction: int, commit: Commit) -> PendingCommit:

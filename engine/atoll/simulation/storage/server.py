@@ -184,29 +184,24 @@ class Server:
                 self._tell_lost(connection)
 
     def _forget_transactions(self, kept: Sequence[PendingCommit]) -> None:
-        """Numbers that no durable part of the log knows are given out again; locks die with their owners, but for
-        those of prepared transactions."""
+        """What was open is gone, unless it was prepared. Numbers that no durable part of the log knows may be given
+        out again."""
         shard = self.content.shard
         prepared = [each for each in self._prepared if each.content is self.content]
         known = [self._journal.durable_transaction, *(each.transaction for each in kept)]
         known += [each.number for each in prepared if each.number is not None]
         shard.next_transaction = self._random.randint(max(known) + 1, shard.next_transaction)
-        shard.open.clear()
-        self._locks = LockTable()
-        for transaction in prepared:
-            self._restore(transaction)
-
-    def _restore(self, transaction: Transaction) -> None:
-        """A prepared transaction is open and holds its locks, as before."""
-        assert transaction.number is not None, "a transaction is numbered when it is prepared"
-        transaction.content.shard.open.add(transaction.number)
-        for key in transaction.keys:
-            self._locks.try_take(transaction.serial, key)
+        shard.open = {each.number for each in prepared if each.number is not None}
 
     def _start(self) -> None:
         """The server recovers what its log holds and lets clients in."""
         self.host.start()
         self.silent = False
+        self._locks = LockTable()
+        for transaction in self._prepared:
+            if transaction.content is self.content:
+                for key in transaction.keys:
+                    self._locks.try_take(transaction.serial, key)
         recovering, self._recovering = self._recovering, ()
         for pending in recovering:
             self._take_effect(pending)
