@@ -55,7 +55,7 @@ def bites(faults: Sequence[Fault], counted: Mapping[str, int]) -> list[Bite]:
 
 
 def is_measure(name: str) -> bool:
-    """Whether a checker's ``legal`` count is an amount (``peak of …``, ``visible … p99 ms``) and not how often something
+    """Whether a checker's ``legal`` count is an amount (``peak of …``, ``visible … p99 ms``), not how often something
     happened: amounts of several checkers or runs do not add up."""
     return name.startswith("peak of ") or name.endswith((" ms", " seconds", " bytes"))
 

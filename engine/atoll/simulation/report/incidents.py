@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from atoll.ids import RegionName
 from atoll.simulation.history import Entry
 from atoll.simulation.plan import Fault, FaultKind
+from atoll.simulation.report.words import listed
 
 STORY_GAP_SECONDS = 5.0
 """Between two faults of one story. Smaller: a flapping link is many incidents; larger: two cuts with a recovery in
@@ -47,20 +48,23 @@ class Incident:
 def incidents(faults: Iterable[Fault], until_seconds: float = float("inf")) -> list[Incident]:
     """The incidents of ``faults``, by their beginnings. Nothing lasts longer than ``until_seconds``, when traffic
     ends and everything is mended."""
-    open_groups: dict[str, list[Fault]] = {}
     groups: list[list[Fault]] = []
     for fault in sorted(faults, key=lambda each: (each.at_seconds, each.duration_seconds, each.kind, each.targets)):
-        group = open_groups.get(title_of(fault))
-        if group is None or not _follows(fault, group):
-            group = open_groups[title_of(fault)] = []
-            groups.append(group)
-        group.append(fault)
+        group = next((group for group in reversed(groups) if _goes_on(group, fault)), None)
+        if group is None:
+            groups.append([fault])
+        else:
+            group.append(fault)
     return [_incident(group, until_seconds) for group in groups]
 
 
-def title_of(fault: Fault) -> str:
-    """The fault's story, or what kind it is and of what."""
-    return (fault.story or f"{fault.kind} {' '.join(fault.targets[:2])}").replace("_", " ")
+def title_of(faults: Sequence[Fault]) -> str:
+    """The story as it was told, or its word and what it was done to: ``crash node frankfurt/n1``, ``link frankfurt,
+    tokyo``."""
+    word = (faults[0].story or faults[0].kind).replace("_", " ")
+    if " " in faults[0].story:
+        return word
+    return f"{word} {listed(dict.fromkeys(end for fault in faults for end in _ends(fault)), most=4)}"
 
 
 def merged(among: Sequence[Incident], title: str) -> Incident:
@@ -90,17 +94,28 @@ def calm(entry: Entry, among: Iterable[Incident]) -> bool:
     return not any(incident.touches(entry) for incident in among)
 
 
-def _follows(fault: Fault, group: Sequence[Fault]) -> bool:
-    """Whether it is the same story going on. Without a story only the very same moment makes faults one."""
-    if not fault.story:
-        return fault.at_seconds == group[0].at_seconds
-    return fault.at_seconds <= max(each.at_seconds + each.duration_seconds for each in group) + STORY_GAP_SECONDS
+def _goes_on(group: Sequence[Fault], fault: Fault) -> bool:
+    """Whether the fault belongs to the group's story. One fault told by its own kind is a story of its own, unless it
+    is done to the same again."""
+    first = group[0]
+    if first.story != fault.story or (not fault.story and first.kind is not fault.kind):
+        return False
+    if fault.at_seconds > max(each.at_seconds + each.duration_seconds for each in group) + STORY_GAP_SECONDS:
+        return False
+    if fault.story in ("", fault.kind):
+        return first.targets == fault.targets
+    return not {end for each in group for end in _ends(each)}.isdisjoint(_ends(fault))
+
+
+def _ends(fault: Fault) -> list[str]:
+    """What a fault is done to; of links their ends."""
+    return [end for target in fault.targets for end in target.split(">")]
 
 
 def _incident(group: Sequence[Fault], until_seconds: float) -> Incident:
     windows = ((each.at_seconds, min(until_seconds, each.at_seconds + each.duration_seconds)) for each in group)
     return Incident(
-        title=title_of(group[0]),
+        title=title_of(group),
         windows=sorted(dict.fromkeys(windows)),
         kinds=tuple(dict.fromkeys(fault.kind for fault in group)),
         targets=tuple(dict.fromkeys(target for fault in group for target in fault.targets)),

@@ -48,6 +48,8 @@ class Window:
     """What the window was chosen for: when the violation became visible, or the first fault began."""
     events: Sequence[TraceEvent]
     entries: Sequence[Entry]
+    violation: bool
+    """Whether the moment is one."""
     named: frozenset[int]
     """Indexes of the entries that the finding names."""
     left_out: int
@@ -78,6 +80,7 @@ def window(result: RunResult, found: Sequence[Incident], finding: Finding | None
         began=began,
         ended=ended,
         moment=moment,
+        violation=finding is not None,
         events=kept,
         entries=entries,
         named=named,

@@ -51,8 +51,7 @@ def lanes_picture(shown: Window, regions: Sequence[RegionName], found: Sequence[
         *(_event(event, lanes, x) for event in shown.events if event.kind in ("commit", "capture", "apply")),
         *(_operation(entry, entry.index in shown.named, lanes, x) for entry in shown.entries),
         *(_caption(entry, lanes, x) for entry in shown.entries if entry.index in shown.named),
-        line(x(shown.moment), TOP - 4, x(shown.moment), lanes.bottom, class_="moment"),
-        *_moment(shown, x),
+        *_moment(shown, lanes, x),
         *time_axis(x, lanes.bottom, x.marks()),
     ]
     title = f"Timeline from {shown.began:.3f} to {shown.ended:.3f} s"
@@ -208,9 +207,11 @@ def _caption(entry: Entry, lanes: Lanes, x: BrokenScale) -> Markup:
     return text(right, y - 6, words, **attributes)
 
 
-def _moment(shown: Window, x: BrokenScale) -> Iterable[Markup]:
-    if shown.named:
-        yield text(x(shown.moment), TOP - 9, "violation visible", class_="moment-text", text_anchor="middle")
+def _moment(shown: Window, lanes: Lanes, x: BrokenScale) -> Iterable[Markup]:
+    if shown.violation:
+        place = x(shown.moment)
+        yield line(place, TOP - 4, place, lanes.bottom, class_="moment")
+        yield text(place, TOP - 9, "violation visible", class_="moment-text", text_anchor="middle")
 
 
 def saying(entry: Entry) -> str:
