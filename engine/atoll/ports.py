@@ -6,7 +6,7 @@ called and what it guarantees. The values that cross the shard's port are in :mo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from atoll.causality.cut import Cut
@@ -77,6 +77,10 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``; cancellable."""
+        ...
+
+    def alarm(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back once after ``seconds``, on the running event loop; returns what calls it off, at any time."""
         ...
 
 

@@ -253,6 +253,9 @@ class RemoteDoor(Door):
     async def _sweep(self) -> None:
         """Settle what is late, unsent or unanswered."""
         while True:
+            ticket = self._bell.ticket()
+            if not self._waiting and not self._sent:
+                await self._bell.wait(ticket)
             await self._clock.sleep(DEADLINE_SWEEP_SECONDS)
             now = self._clock.monotonic()
             if self._waiting:

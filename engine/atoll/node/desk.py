@@ -6,7 +6,7 @@ shard and process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from atoll.causality.cut import Cut
@@ -18,7 +18,6 @@ from atoll.node.existing import ExistingBatches
 from atoll.node.minting import CounterMint
 from atoll.node.pending import Pending
 from atoll.node.record_cache import RecordCache
-from atoll.node.waiting import either
 from atoll.ports import Clock, Progress, ShardStore
 
 OnFenced = Callable[[Sequence[Pending]], None]
@@ -77,10 +76,6 @@ class Desk:
     async def pause(self, seconds: float) -> None:
         """Wait before trying again."""
         await self._time.sleep(seconds)
-
-    async def either(self, waiting: Coroutine[Any, Any, None], seconds: float) -> None:
-        """Wait for ``waiting``, at most ``seconds``."""
-        await either(waiting, seconds, self._time)
 
     # -- progress -------------------------------------------------------------------------------------------------
 

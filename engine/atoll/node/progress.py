@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from atoll.causality.cut import Cut, meet_all
 from atoll.ids import Origin, ShardName
-from atoll.node.waiting import Bell, either
+from atoll.node.waiting import Bell
 from atoll.ports import Clock
 
 
@@ -28,9 +28,10 @@ class RegionProgress:
         """What all shards reflect in full: their entrywise minimum."""
         return self._region
 
-    async def changed(self) -> None:
-        """Return after the next advance of any shard. To miss none, use :meth:`wait_for`."""
-        await self._bell.wait(self._bell.ticket())
+    async def changed_within(self, seconds: float) -> None:
+        """Return after the next advance of any shard, at the latest after ``seconds``. To miss none, use
+        :meth:`wait_for`."""
+        await self._bell.wait_at_most(self._bell.ticket(), seconds, self._clock)
 
     async def wait_for(self, shard: ShardName, cut: Cut, deadline: float) -> bool:
         """Wait until ``shard`` covers ``cut``; ``False`` if the clock's :meth:`~atoll.ports.Clock.monotonic` passes
@@ -39,7 +40,7 @@ class RegionProgress:
             left_seconds = deadline - self._clock.monotonic()
             if left_seconds <= 0:
                 return False
-            await either(self._bell.wait(self._bell.ticket()), left_seconds, self._clock)
+            await self._bell.wait_at_most(self._bell.ticket(), left_seconds, self._clock)
         return True
 
     async def beyond(self, told: Cut, origins: Collection[Origin]) -> None:

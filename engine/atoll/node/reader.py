@@ -157,7 +157,7 @@ class Reader:
     async def _ask_again(self) -> None:
         while self._uncovered:
             # Replication may run in another process: then nothing rings and the pause decides.
-            await self._desk.either(self._progress.changed(), self._poll_seconds)
+            await self._progress.changed_within(self._poll_seconds)
             self._poll_seconds = min(self._poll_seconds * 2, SESSION_POLL_SECONDS_MAX)
             self._queue.extend(pending for pending in self._uncovered if not pending.finished)
             self._uncovered.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -16,18 +16,18 @@ class Bell:
     """Wakes everyone who waits, each time it rings. A ring between two waits is not lost: take :meth:`ticket` before
     looking at the state, then :meth:`wait` for a ring after the ticket."""
 
-    __slots__ = ("_rings", "_waiter")
+    __slots__ = ("_rings", "_waiters")
 
     def __init__(self) -> None:
         self._rings = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[bool]] = []
 
     def ring(self) -> None:
         """Wake all waiters."""
         self._rings += 1
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-        self._waiter = None
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            _settle(waiter, True)
 
     def ticket(self) -> int:
         """How often it has rung."""
@@ -35,24 +35,32 @@ class Bell:
 
     async def wait(self, ticket: int) -> None:
         """Return once it has rung after ``ticket`` was taken."""
-        while self._rings == ticket:
-            if self._waiter is None:
-                self._waiter = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._waiter)
+        if self._rings == ticket:
+            await self._rung(asyncio.get_running_loop().create_future())
+
+    async def wait_at_most(self, ticket: int, seconds: float, clock: Clock) -> bool:
+        """:meth:`wait`, at most so long; whether it rang in time."""
+        if self._rings != ticket:
+            return True
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        cancel_alarm = clock.alarm(seconds, lambda: _settle(waiter, False))
+        try:
+            return await self._rung(waiter)
+        finally:
+            cancel_alarm()
+
+    async def _rung(self, waiter: asyncio.Future[bool]) -> bool:
+        self._waiters.append(waiter)
+        try:
+            return await waiter
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
 
 
-async def either(waiting: Coroutine[Any, Any, None], seconds: float, clock: Clock) -> bool:
-    """Wait for ``waiting`` at most ``seconds``; whether it came in time. Nothing is left running."""
-    wanted = asyncio.ensure_future(waiting)
-    alarm = asyncio.ensure_future(clock.sleep(seconds))
-    try:
-        await asyncio.wait((wanted, alarm), return_when=asyncio.FIRST_COMPLETED)
-        came = wanted.done()
-        if came:
-            wanted.result()
-        return came
-    finally:
-        await cancel_and_wait(wanted, alarm)
+def _settle(waiter: asyncio.Future[bool], came: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(came)
 
 
 async def cancel_and_wait(*tasks: asyncio.Future[Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from atoll.errors import ClockTooFarAhead, Unavailable
@@ -27,6 +29,9 @@ class HandClock:
 
     async def sleep(self, seconds: float) -> None:
         self.wall += int(seconds * 1000)
+
+    def alarm(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        raise AssertionError("the clock's keeper sets no alarms")
 
 
 class LosableCatalog(MemoryCatalog):

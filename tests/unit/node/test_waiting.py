@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from atoll.node.waiting import Bell, cancel_and_wait, either, first_to_end
+from atoll.node.waiting import Bell, cancel_and_wait, first_to_end
 from atoll.system_clock import SystemClock
 
 CLOCK = SystemClock()
@@ -41,22 +41,30 @@ async def test_cancelled_waiter_does_not_take_the_others_with_it() -> None:
     await asyncio.wait_for(stays, 5)
 
 
-async def test_either_tells_what_came_first_and_leaves_no_task() -> None:
-    before = asyncio.all_tasks()
+async def test_wait_at_most_tells_what_came_first() -> None:
     bell = Bell()
     ticket = bell.ticket()
-    assert not await either(bell.wait(ticket), 0.001, CLOCK)
+    assert not await bell.wait_at_most(ticket, 0.001, CLOCK)
     bell.ring()
-    assert await either(bell.wait(ticket), 60, CLOCK)
-    assert asyncio.all_tasks() == before
+    assert await bell.wait_at_most(ticket, 60, CLOCK)
 
 
-async def test_either_raises_what_the_awaited_raises() -> None:
-    async def fail() -> None:
-        raise ValueError("broken")
+async def test_ring_ends_a_bounded_wait_before_its_alarm() -> None:
+    bell = Bell()
+    waiting = asyncio.create_task(bell.wait_at_most(bell.ticket(), 60, CLOCK))
+    await asyncio.sleep(0)
+    bell.ring()
+    assert await asyncio.wait_for(waiting, 5)
 
-    with pytest.raises(ValueError, match="broken"):
-        await either(fail(), 60, CLOCK)
+
+async def test_cancelled_bounded_wait_leaves_the_bell_to_others() -> None:
+    bell = Bell()
+    gone = asyncio.create_task(bell.wait_at_most(bell.ticket(), 60, CLOCK))
+    stays = asyncio.create_task(bell.wait(bell.ticket()))
+    await asyncio.sleep(0)
+    await cancel_and_wait(gone)
+    bell.ring()
+    await asyncio.wait_for(stays, 5)
 
 
 async def test_first_to_end_ends_the_others_and_raises_what_the_first_raised() -> None:

@@ -13,7 +13,7 @@ from atoll.limits import CAPTURE_IDLE_SECONDS, CAPTURE_INTERVAL_SECONDS, FOREIGN
 from atoll.node.replication.captured import CapturedNumbers
 from atoll.node.replication.site import Site
 from atoll.node.restarting import Trouble
-from atoll.node.waiting import Bell, either
+from atoll.node.waiting import Bell
 from atoll.ports import Batch, ShardStore
 
 
@@ -56,7 +56,7 @@ class CaptureLoop:
             if batch is not None:
                 pause_seconds = CAPTURE_INTERVAL_SECONDS
                 await self._clock.sleep(pause_seconds)
-            elif not await either(self._hints.wait(ticket), pause_seconds, self._clock):
+            elif not await self._hints.wait_at_most(ticket, pause_seconds, self._clock):
                 pause_seconds = min(2 * pause_seconds, CAPTURE_IDLE_SECONDS)
 
     async def _capture(self) -> Batch | None:

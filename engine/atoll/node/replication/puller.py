@@ -27,7 +27,7 @@ from atoll.limits import ACKNOWLEDGE_INTERVAL_SECONDS, LINK_SILENCE_SECONDS, REF
 from atoll.node.progress import RegionProgress
 from atoll.node.replication.intake import Intake
 from atoll.node.replication.site import Site
-from atoll.node.waiting import Bell, either, first_to_end
+from atoll.node.waiting import Bell, first_to_end
 from atoll.ports import PullStream, Transport
 from atoll.replication.backoff import Backoff
 from atoll.replication.frames import Assembler
@@ -112,7 +112,7 @@ class Puller:
             self._intake.forget(self.peer)
         self._broke(failure)
         delay_seconds = self._site.entropy.uniform(0, self._backoff.ceiling_seconds)
-        await either(self._woken.wait(self._woken.ticket()), delay_seconds, self._site.clock)
+        await self._woken.wait_at_most(self._woken.ticket(), delay_seconds, self._site.clock)
         self._backoff = self._backoff.failed()
 
     async def _stream(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prometheus_client import Gauge
+
 from atoll.ids import Origin, RegionName, ShardName
 from atoll.metrics import Metrics
 from atoll.ports import ApplyResult
@@ -40,6 +42,7 @@ class Tally:
         self.lag = LagWindow()
         self.applied = 0
         self.refused = 0
+        self._gauges: dict[Origin, tuple[Gauge, ...]] = {}
 
     def count(self, origin: Origin, records: int) -> None:
         """A batch of so many records is applied by the whole region."""
@@ -59,6 +62,10 @@ class Tally:
 
     def show(self, origin: Origin, held_batches: int, underway_bytes: int, applied: int) -> None:
         """Where the origin stands now."""
-        self._metrics.inbox_batches.labels(*origin).set(held_batches)
-        self._metrics.inbox_bytes.labels(*origin).set(underway_bytes)
-        self._metrics.applied_batch.labels(*origin).set(applied)
+        gauges = self._gauges.get(origin)
+        if gauges is None:
+            metrics = self._metrics
+            every = (metrics.inbox_batches, metrics.inbox_bytes, metrics.applied_batch)
+            gauges = self._gauges[origin] = tuple(gauge.labels(*origin) for gauge in every)
+        for gauge, value in zip(gauges, (held_batches, underway_bytes, applied), strict=True):
+            gauge.set(value)

@@ -39,6 +39,9 @@ class HostClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def alarm(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        return asyncio.get_running_loop().call_later(seconds, callback).cancel
+
     @property
     def offset_ms(self) -> int:
         return self._offset_ms
