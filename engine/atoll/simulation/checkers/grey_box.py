@@ -8,7 +8,6 @@ inbox or its barrier what would be right: each holds a short specification of it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 from atoll.keyspace.topology import Topology
@@ -78,8 +77,12 @@ class GreyBox:
         self._conflicts = Conflicts(self._ledger)
         self._counts: Mapping[str, ConflictCount] = {}
         self._checks = [kind(self._ledger) for kind in CHECKS]
-        self._listeners = {
-            hook: [check for check in self._checks if getattr(type(check), hook) is not getattr(Check, hook)]
+        self._listeners: Mapping[str, Sequence[tuple[Check, Callable[[Any], None]]]] = {
+            hook: [
+                (check, getattr(check, hook))
+                for check in self._checks
+                if getattr(type(check), hook) is not getattr(Check, hook)
+            ]
             for hook in (*_HOOKS.values(), "sampled", "finished")
         }
 
@@ -117,5 +120,9 @@ class GreyBox:
                 self._conflicts.look(version)
 
     def _call(self, hook: str, argument: Any) -> None:
-        for check in self._listeners[hook]:
-            check.attempt(partial(getattr(check, hook), argument))
+        for check, method in self._listeners[hook]:
+            if not check.failure:
+                try:
+                    method(argument)
+                except Exception as error:  # a checker that breaks must not take the run with it, nor look valid
+                    check.failed(error)

@@ -6,7 +6,7 @@ A checker overrides the hooks it needs. The ledger has taken an observation in b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from atoll.ids import Origin, RecordId
@@ -105,14 +105,9 @@ class Check:
                 )
             )
 
-    def attempt(self, hook: Callable[[], None]) -> None:
-        """Call a hook; a checker that fails says so in its result and checks no further."""
-        if self.failure:
-            return
-        try:
-            hook()
-        except Exception as error:  # a checker that breaks must not take the run with it, nor look valid
-            self.failure = f"the checker itself failed at {self.ledger.now:.3f} s: {error!r}"
+    def failed(self, error: Exception) -> None:
+        """A hook has failed: the checker says so in its result, and is asked no further."""
+        self.failure = f"the checker itself failed at {self.ledger.now:.3f} s: {error!r}"
 
     def result(self) -> CheckerResult:
         """The verdict so far."""
