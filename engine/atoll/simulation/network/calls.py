@@ -15,7 +15,7 @@ import structlog
 from grpc import aio
 
 from atoll.simulation.network.frames import Metadata, Status
-from atoll.simulation.network.streams import Stream, StreamBroken
+from atoll.simulation.network.streams import Stream, StreamBroken, TooLarge, check_size
 
 if TYPE_CHECKING:
     from atoll.simulation.network.channel import SimulatedChannel
@@ -70,6 +70,11 @@ class SimulatedCall:
     def start(self, end: End, number: int) -> Stream | None:
         """The channel is connected: go. ``None`` if the call has ended meanwhile."""
         if self._status is not None:
+            return None
+        try:
+            check_size(self._request or b"")
+        except TooLarge as error:
+            self._give_up(Status(grpc.StatusCode.RESOURCE_EXHAUSTED, f"CLIENT: {error}"))
             return None
         self.stream = Stream(end, number, self._method)
         self.stream.open(self.time_remaining(), self._metadata, self._request)
@@ -257,6 +262,9 @@ class StreamStream(_Reading, aio.StreamStreamCall[Any, Any]):
                 await self._raise_for_status()
             assert self.stream is not None
             await self.stream.send(transformed(request, self._serialize))
+        except TooLarge as error:
+            self._give_up(Status(grpc.StatusCode.RESOURCE_EXHAUSTED, f"CLIENT: {error}"))
+            raise error_of(INTERNAL) from None
         except StreamBroken:
             if self._locally_cancelled:
                 raise asyncio.CancelledError from None

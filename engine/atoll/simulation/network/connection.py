@@ -77,11 +77,12 @@ class End:
     # -- for the network ------------------------------------------------------------------------------------------
 
     def vanish(self, *, silently: bool) -> None:
-        """The process is gone: its machine tells the other side, or has no power to."""
-        self._pipe.stop()
+        """The process is gone: its machine tells the other side, or has no power to. What has left the machine is on
+        its way."""
+        on_the_wire_seconds = self._pipe.let_go()
         self._forget()
         if not silently:
-            self._reset_peer(RESET)
+            self._reset_peer(RESET, on_the_wire_seconds)
 
     def break_off(self, details: str) -> None:
         """The connection is over as this machine sees it; its process is told when it runs."""
@@ -170,9 +171,10 @@ class End:
         self._reset_peer(RESET)
         self.break_off(details)
 
-    def _reset_peer(self, details: str) -> None:
+    def _reset_peer(self, details: str, earliest_seconds: float = 0.0) -> None:
+        """Nobody repeats a reset that is lost."""
         if self.peer is not None and self.way.passes():
-            self.way.after(self.way.link.latency_seconds, self.peer.break_off, details)
+            self.way.after(max(self.way.link.latency_seconds, earliest_seconds), self.peer.break_off, details)
 
     def _tell(self, details: str) -> None:
         if self.owner is not None:

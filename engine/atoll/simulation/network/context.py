@@ -11,7 +11,7 @@ import structlog
 from grpc import aio
 
 from atoll.simulation.network.frames import Metadata, Open, Status
-from atoll.simulation.network.streams import Stream, StreamBroken
+from atoll.simulation.network.streams import Stream, StreamBroken, TooLarge, check_size
 
 if TYPE_CHECKING:
     from atoll.simulation.network.connection import End
@@ -39,6 +39,7 @@ class ServedCall(aio.ServicerContext[Any, Any]):
         self._deadline = None if timeout is None else self._loop.now() + timeout
         self.stream = Stream(end, opened.stream, opened.method)
         self.task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     # -- for the server -------------------------------------------------------------------------------------------
 
@@ -47,7 +48,7 @@ class ServedCall(aio.ServicerContext[Any, Any]):
         self.task = self._loop.spawn(self._host, self._run(), self._opened.method)
         self.task.add_done_callback(self._ran)
         if self._deadline is not None:
-            self._loop.call_on(self._host, self._deadline - self._loop.now(), self.leave)
+            self._timer = self._loop.call_on(self._host, self._deadline - self._loop.now(), self.leave)
 
     def leave(self) -> None:
         """The client has gone, or nobody waits any longer: the servicer is cancelled. It may see the end of the
@@ -72,6 +73,8 @@ class ServedCall(aio.ServicerContext[Any, Any]):
             raise
         except StreamBroken:
             return
+        except TooLarge as error:
+            status, response = Status(grpc.StatusCode.RESOURCE_EXHAUSTED, f"SERVER: {error}"), None
         except Exception as error:
             _log.exception("a servicer failed in a way that nobody foresaw", method=self._opened.method)
             code = grpc.StatusCode.UNKNOWN if self._code is grpc.StatusCode.OK else self._code
@@ -100,7 +103,7 @@ class ServedCall(aio.ServicerContext[Any, Any]):
         async for response in responses:
             try:
                 await self.write(response)
-            except (StreamBroken, asyncio.CancelledError):
+            except (StreamBroken, TooLarge, asyncio.CancelledError):
                 await responses.aclose()
                 raise
 
@@ -115,6 +118,7 @@ class ServedCall(aio.ServicerContext[Any, Any]):
     def _serialized(self, response: Any) -> bytes:
         serialize = self._handler.response_serializer
         raw: bytes = response if serialize is None else serialize(response)
+        check_size(raw)
         return raw
 
     def _end_with(self, status: Status, response: bytes | None) -> None:
@@ -126,6 +130,8 @@ class ServedCall(aio.ServicerContext[Any, Any]):
 
     def _ran(self, _: object) -> None:
         self.stream.end.streams.pop(self._opened.stream, None)
+        if self._timer is not None:
+            self._timer.cancel()
         for callback in self._callbacks:
             callback(self)
 

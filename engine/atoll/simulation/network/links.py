@@ -62,6 +62,7 @@ class Link:
         target: str,
         *,
         latency_seconds: float,
+        round_trip_seconds: float,
         jitter: float,
         loss: float,
         bandwidth_mbps: float | None,
@@ -71,7 +72,7 @@ class Link:
         self.source = source
         self.target = target
         self.latency_seconds = latency_seconds
-        self.round_trip_seconds = 2 * latency_seconds
+        self.round_trip_seconds = round_trip_seconds
         self.epoch = 0
         """Changes whenever the link is cut or mended: what was under way then is lost."""
         self.now = _NONE
@@ -82,6 +83,7 @@ class Link:
         self._rng = rng
         self._bites = bites
         self._cuts = 0
+        self._rejecting_cuts = 0
         self._degradations: dict[int, Degradation] = {}
         self._handles = 0
         self._busy_until = 0.0
@@ -92,14 +94,22 @@ class Link:
     def is_cut(self) -> bool:
         return self._cuts > 0
 
-    def cut(self) -> None:
+    @property
+    def rejects(self) -> bool:
+        """Whether whoever sends is told at once that nothing passes."""
+        return self._rejecting_cuts > 0
+
+    def cut(self, *, rejecting: bool = False) -> None:
+        """Let nothing pass. ``rejecting``: senders hear of it, as long as any such cut may be left."""
         self._cuts += 1
+        self._rejecting_cuts += rejecting
         self.epoch += 1
 
     def heal(self) -> None:
         """Take one cut back."""
         assert self._cuts > 0, f"{self.source}>{self.target} is not cut"
         self._cuts -= 1
+        self._rejecting_cuts = min(self._rejecting_cuts, self._cuts)
         self.epoch += 1
 
     def degrade(self, degradation: Degradation) -> int:

@@ -89,8 +89,8 @@ class Network:
 
     def cut(self, source: RegionName, target: RegionName, reset: bool = False) -> None:
         """Nothing crosses from ``source`` to ``target`` until as many :meth:`heal` as cuts. ``reset``: connections
-        across break at once; else they hang until somebody's patience ends."""
-        self._between(source, target).cut()
+        across break at once and new ones are refused; else they hang until somebody's patience ends."""
+        self._between(source, target).cut(rejecting=reset)
         if reset:
             self._reset_across(source, target)
 
@@ -187,17 +187,18 @@ class Network:
         key = (f"{here} {kind}", there)
         if key not in self._links:
             round_trip = self._settings.client_latency_ms if kind == "clients" else NODE_ROUND_TRIP_MS
-            self._links[key] = self._new_link(key, round_trip / 2_000, jitter=0.0, loss=0.0, bandwidth_mbps=None)
+            ways_ms = (round_trip / 2, round_trip / 2)
+            self._links[key] = self._new_link(key, ways_ms, jitter=0.0, loss=0.0, bandwidth_mbps=None)
         return self._links[key]
 
     def _between(self, source: RegionName, target: RegionName) -> Link:
         assert source != target, f"{source} has no link to itself"
         key = (source, target)
         if key not in self._links:
-            settings, locations = self._settings, self._settings.locations
+            settings = self._settings
             self._links[key] = self._new_link(
                 key,
-                settings.table.one_way_seconds(locations[source], locations[target]),
+                (_one_way_ms(settings, source, target), _one_way_ms(settings, target, source)),
                 jitter=settings.jitter,
                 loss=settings.loss,
                 bandwidth_mbps=settings.bandwidth_mbps,
@@ -205,13 +206,21 @@ class Network:
         return self._links[key]
 
     def _new_link(
-        self, key: tuple[str, str], seconds: float, *, jitter: float, loss: float, bandwidth_mbps: float | None
+        self,
+        key: tuple[str, str],
+        ways_ms: tuple[float, float],
+        *,
+        jitter: float,
+        loss: float,
+        bandwidth_mbps: float | None,
     ) -> Link:
+        """``ways_ms``: there and back."""
         source, target = key
         return Link(
             source,
             target,
-            latency_seconds=seconds,
+            latency_seconds=ways_ms[0] / 1_000,
+            round_trip_seconds=sum(ways_ms) / 1_000,
             jitter=jitter,
             loss=loss,
             bandwidth_mbps=bandwidth_mbps,
@@ -258,6 +267,10 @@ class Network:
 def region_before_slash(host: str) -> RegionName:
     """The region of a host by the usual names: ``frankfurt/n1``."""
     return RegionName(host.partition("/")[0])
+
+
+def _one_way_ms(settings: NetworkSettings, source: RegionName, target: RegionName) -> float:
+    return 1_000 * settings.table.one_way_seconds(settings.locations[source], settings.locations[target])
 
 
 def _short(method: str) -> str:

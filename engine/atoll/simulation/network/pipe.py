@@ -47,10 +47,15 @@ class Pipe:
         self._tries = 0
         """Only the timer that was set last counts."""
         self._stopped = False
+        self._let_go = False
 
     def send(self, frame: Frame) -> None:
         """Hand one frame to the kernel; it never waits (streams have windows of their own)."""
-        if self._stopped:
+        if self._stopped or self._let_go:
+            return
+        if self._way.link.rejects:
+            self.stop()
+            self._way.after(0.0, self._broken, RESET)
             return
         now = self._way.now()
         self._unread.append((frame, now))
@@ -62,9 +67,12 @@ class Pipe:
         self._stopped = True
         self._unread.clear()
 
-    def is_idle(self) -> bool:
-        """Whether all that was sent has arrived."""
-        return not self._unread
+    def let_go(self) -> float:
+        """Nobody sends any more, nor again; what is on the wire goes on. Returns how many seconds it still takes."""
+        self._let_go = True
+        if self._stalled:
+            self.stop()
+        return max(0.0, self._arrives_at - self._way.now())
 
     def established(self) -> None:
         """The round trip is known from now on."""
@@ -95,11 +103,11 @@ class Pipe:
         if self._stopped or attempt != self._attempt:
             return
         way = self._way
-        if self._epoch != way.link.epoch or not way.passes():
+        if self._epoch != way.link.epoch or not way.arrives():
             self._lose(self._unread[0][0])
             return
         frame, sent_at = self._unread.popleft()
-        if not way.back_passes():
+        if not way.back_passes() and not self._let_go:
             self._listen(sent_at)
         self._deliver(frame)
 
@@ -108,6 +116,9 @@ class Pipe:
     def _lose(self, frame: Frame) -> None:
         """Something on its way was swallowed: what is behind it will have to be sent again, too."""
         self._way.dropped(frame)
+        if self._let_go:
+            self.stop()
+            return
         self._stalled = True
         self._attempt += 1
         self._listen(self._unread[0][1], renew=True)
@@ -128,7 +139,7 @@ class Pipe:
         self._way.after(due - self._way.now(), self._try_again, self._tries)
 
     def _try_again(self, number: int) -> None:
-        if self._stopped or number != self._tries:
+        if self._stopped or self._let_go or number != self._tries:
             return
         way, now = self._way, self._way.now()
         assert self._unheard_since is not None

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+from atoll.limits import MESSAGE_BYTES_MAX
 from atoll.simulation.limits import MESSAGE_OVERHEAD_BYTES, STREAM_WINDOW_BYTES_MAX, STREAM_WINDOW_BYTES_MIN
 from atoll.simulation.network.chaos import Tamper
 from atoll.simulation.network.frames import Cancel, Credit, HalfClose, Message, Metadata, Open, Status, Trailers
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 
 class StreamBroken(Exception):
     """A message cannot be sent: the stream is over."""
+
+
+class TooLarge(Exception):
+    """A message of more than ``MESSAGE_BYTES_MAX``, in gRPC's words."""
+
+
+def check_size(payload: bytes) -> None:
+    """Raises :class:`TooLarge`."""
+    if len(payload) > MESSAGE_BYTES_MAX:
+        raise TooLarge(f"Sent message larger than max ({len(payload)} vs. {MESSAGE_BYTES_MAX})")
 
 
 class Stream:
@@ -47,7 +58,8 @@ class Stream:
     # -- sending --------------------------------------------------------------------------------------------------
 
     async def send(self, payload: bytes) -> None:
-        """Send one message; waits while the window is spent. Raises :class:`StreamBroken`."""
+        """Send one message; waits while the window is spent. Raises :class:`StreamBroken`, :class:`TooLarge`."""
+        check_size(payload)
         while self._out <= 0 and not self._closed:
             writer = self._network.loop.create_future()
             self._writers.append(writer)

@@ -34,6 +34,10 @@ class Way:
         """Whether a packet that is sent now gets across."""
         return not self.link.is_cut and self._powered()
 
+    def arrives(self) -> bool:
+        """Whether a packet that is on its way gets across; its sender may be without power by now."""
+        return not self.link.is_cut and self.target.name not in self._network.dark
+
     def back_passes(self) -> bool:
         """Whether its acknowledgement does."""
         return not self.back.is_cut and self._powered()

@@ -211,6 +211,18 @@ def test_cut_with_reset_breaks_connections_at_once_on_both_sides() -> None:
     World().run(talk)
 
 
+def test_cut_with_reset_refuses_new_connections_at_once() -> None:
+    async def talk(world: World) -> None:
+        world.network.cut(FRANKFURT, LONDON, reset=True)
+        with pytest.raises(Unavailable):
+            await connected(world)
+        assert world.loop.now() < 0.001
+        world.network.heal(FRANKFURT, LONDON)
+        await connected(world)
+
+    World().run(talk)
+
+
 def test_overlapping_cuts_hold_until_the_last_is_healed() -> None:
     async def talk(world: World) -> None:
         channel = await connected(world)
@@ -225,6 +237,20 @@ def test_overlapping_cuts_hold_until_the_last_is_healed() -> None:
 
 
 # -- processes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("power_lost", [False, True])
+def test_answer_that_has_left_the_machine_arrives_though_its_process_dies(power_lost: bool) -> None:
+    async def talk(world: World) -> None:
+        call = await chatting(world)
+        await call.write(b"last words")
+        await asyncio.sleep(0.012)
+        world.loop.crash(world.server)
+        world.network.host_died(world.server, power_lost=power_lost)
+        assert await call.read() == b"you said last words"
+        assert (await outcome(call.read())).startswith("UNAVAILABLE")
+
+    World().run(talk)
 
 
 @pytest.mark.parametrize(("power_lost", "seconds", "words"), [(False, 0.005, RESET), (True, 5.0, TIMED_OUT)])

@@ -14,7 +14,13 @@ from atoll.simulation.network.links import Degradation, Link
 
 
 def link(**changes: Any) -> Link:
-    usual: dict[str, Any] = {"latency_seconds": 0.1, "jitter": 0.0, "loss": 0.0, "bandwidth_mbps": None}
+    usual: dict[str, Any] = {
+        "latency_seconds": 0.1,
+        "round_trip_seconds": 0.2,
+        "jitter": 0.0,
+        "loss": 0.0,
+        "bandwidth_mbps": None,
+    }
     return Link("here", "there", **{**usual, **changes}, rng=random.Random("link"), bites=Counter())
 
 

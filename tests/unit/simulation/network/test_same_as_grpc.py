@@ -156,6 +156,17 @@ async def responses_by_iteration(stage: Stage) -> Said:
     return [repr([response async for response in call(b"3")]), repr([response async for response in call(b"0")])]
 
 
+async def messages_that_are_too_large(stage: Stage) -> Said:
+    huge = bytes(9 * 1024 * 1024)
+    call, answers = stage.stream("Chat"), stage.stream("Huger")
+    said = [await outcome(stage.unary("Echo", huge)), await outcome(stage.unary("Huge"))]
+    await call.write(b"1")
+    said += [await outcome(step) for step in (call.read(), call.write(huge), call.write(b"2"))]
+    await asyncio.sleep(0.1)
+    said.append(await outcome(call.read()))
+    return said + [await outcome(step) for step in (answers.read(), answers.read(), answers.read())]
+
+
 async def a_server_that_stops(stage: Stage) -> Said:
     call, hanging = stage.stream("Chat"), stage.unary("Hang")
     await call.write(b"1")
@@ -213,6 +224,7 @@ CONVERSATIONS = [
     a_write_before_the_end_is_read,
     a_stream_that_is_refused,
     responses_by_iteration,
+    messages_that_are_too_large,
     a_server_that_stops,
     a_server_that_stops_after_its_calls,
     a_channel_that_is_closed,

@@ -69,6 +69,8 @@ class Service(grpc.GenericRpcHandler):
             "/test/Hang": grpc.unary_unary_rpc_method_handler(self.hang),
             "/test/Fail": grpc.unary_unary_rpc_method_handler(self.fail),
             "/test/Refuse": grpc.unary_unary_rpc_method_handler(self.refuse),
+            "/test/Huge": grpc.unary_unary_rpc_method_handler(self.huge),
+            "/test/Huger": grpc.stream_stream_rpc_method_handler(self.huger),
             "/test/Code": grpc.unary_unary_rpc_method_handler(self.code),
             "/test/Count": grpc.unary_stream_rpc_method_handler(self.count),
             "/test/Chat": grpc.stream_stream_rpc_method_handler(self.chat),
@@ -101,6 +103,13 @@ class Service(grpc.GenericRpcHandler):
 
     async def refuse(self, request: bytes, context: Any) -> None:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "refused", trailing_metadata=(("atoll-code", "why"),))
+
+    async def huge(self, request: bytes, context: Any) -> bytes:
+        return bytes(9 * 1024 * 1024)
+
+    async def huger(self, requests: Any, context: Any) -> AsyncIterator[bytes]:
+        yield b"small"
+        yield bytes(9 * 1024 * 1024)
 
     async def code(self, request: bytes, context: Any) -> bytes:
         context.set_code(grpc.StatusCode.NOT_FOUND)
