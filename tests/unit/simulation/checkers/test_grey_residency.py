@@ -63,3 +63,11 @@ def test_values_of_other_zones_and_to_the_zones_regions_are_no_violation() -> No
     carried(ring, pack("the secret title") + ring.id("p", EU).position, OREGON)
     carried(ring, pack("the secret title, and more"))
     assert ring.anomalies(converged=False) == set()
+
+
+def test_value_that_was_written_in_other_zones_too_betrays_nothing() -> None:
+    ring = ring_with_a_secret()
+    ring.write(TOKYO, "b", titled("the secret title"))
+    ring.settle()
+    carried(ring, pack("the secret title"))
+    assert ring.anomalies() == set()

@@ -1,7 +1,8 @@
 """I8: no value of a zone is ever outside the zone's regions: in no shard, and in no message to one.
 
 Rows are judged by their positions. Beyond that the bytes of every replication message to a region are searched for
-the positions and the last values of records that the region may not hold, whatever the message claims to be.
+the positions and the last values of records that the region may not hold, whatever the message claims to be. Values
+that were also written in another zone betray nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class Residency(Check):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._positions: dict[ZoneName, dict[bytes, RecordId]] = {}
-        self._values: dict[ZoneName, deque[bytes]] = {}
+        self._values: dict[ZoneName, deque[bytes]] = {zone: deque() for zone in ledger.topology.zones}
+        self._written: dict[bytes, ZoneName | None] = {}
+        """Every value by the one zone it was written in, ``None`` if in several: then it betrays nothing."""
         regions = set(ledger.topology.regions)
         self._foreign: dict[RegionName, list[ZoneName]] = {
             region: [name for name, zone in sorted(ledger.topology.zones.items()) if region not in zone.regions]
@@ -40,9 +43,8 @@ class Residency(Check):
     def committed(self, commit: Commit) -> None:
         for write in commit.writes:
             self._check_held(commit.seen.shard, write.id)
-            zone = zone_of(write.id.position)
-            if zone in self._limited:
-                self._remember(zone, write)
+            if self._limited:
+                self._remember(zone_of(write.id.position), write)
 
     def applied(self, seen: Applied) -> None:
         for row in seen.rows:
@@ -75,11 +77,18 @@ class Residency(Check):
     # -- bytes ----------------------------------------------------------------------------------------------------
 
     def _remember(self, zone: ZoneName, write: RecordedWrite) -> None:
-        self._positions.setdefault(zone, {})[write.id.position] = write.id
-        values = self._values.setdefault(zone, deque(maxlen=NEEDLES_PER_ZONE_MAX))
+        if zone in self._limited:
+            self._positions.setdefault(zone, {})[write.id.position] = write.id
+        values = self._values[zone]
         for value in _values(write):
             if isinstance(value, (str, bytes)) and len(value) >= NEEDLE_BYTES_MIN:
-                values.append(pack(value))
+                packed = pack(value)
+                if packed not in self._written:
+                    values.append(packed)
+                if self._written.setdefault(packed, zone) != zone:
+                    self._written[packed] = None
+        while len(values) > NEEDLES_PER_ZONE_MAX:
+            values.popleft()
 
     def _search(self, seen: Carried, zone: ZoneName) -> None:
         known = self._positions.get(zone)
@@ -93,7 +102,7 @@ class Residency(Check):
                 self._tell_sent(seen, f"the position of {told(found)} of zone {zone}")
                 return
             at = payload.find(head, at + 1)
-        if any(value in payload for value in self._values[zone]):
+        if any(value in payload and self._written[value] for value in self._values[zone]):
             self._tell_sent(seen, f"a value of a record of zone {zone}")
 
     def _tell_sent(self, seen: Carried, what: str) -> None:
