@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from atoll.cli.exit_codes import ExitCode
 from atoll.cli.interruption import Interrupted
 from atoll.cli.output import answers, doing, print_json, report
 from atoll.cli.simulation_json import comparison_json, prediction_json, shrunk_json, sweep_json
 from atoll.cli.simulation_progress import counting
-from atoll.cli.simulation_reports import show_run, tell_page, write_page, write_text
+from atoll.cli.simulation_reports import Pages, show_run, tell_page, write_text
 from atoll.cli.simulation_view import comparison_view, prediction_view, shrunk_view, sweep_view
 from atoll.errors import InvalidConfiguration, InvalidValue
 from atoll.simulation.campaign import comparison, prediction, runs, shrinking, sweep
@@ -21,6 +20,9 @@ from atoll.simulation.campaign.isolated import Isolated, RunLost
 from atoll.simulation.campaign.seeds import Job
 from atoll.simulation.campaign.selection import Selection, configuration_fingerprint, select_for, select_one
 from atoll.simulation.campaign.token import ReplayToken
+from atoll.simulation.report.comparison_page import render_comparison_page
+from atoll.simulation.report.prediction_page import render_prediction_page
+from atoll.simulation.report.sweep_page import render_sweep_page
 from atoll.simulation.report.words import plural
 from atoll.simulation.scenario.reading import load_scenario, read_scenario
 from atoll.simulation.scenario.scenario import Scenario
@@ -31,11 +33,11 @@ from atoll.simulation.verdict import Verdict
 CODES = {Verdict.VALID: ExitCode.OK, Verdict.VIOLATED: ExitCode.NO, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 
 
-class Page(NamedTuple):
-    """Whether a page is wanted, and where."""
-
-    file: Path | None
-    wanted: bool = True
+def pages(report_file: Path | None, *, no_report: bool = False) -> Pages:
+    """What ``--report`` and ``--no-report`` come to."""
+    if report_file is not None and no_report:
+        raise InvalidValue("--report and --no-report exclude each other: give one of the two")
+    return Pages(report_file, wanted=not no_report)
 
 
 def recall(token: str, scenario: Path | None, config: Path | None, *, anyway: bool) -> tuple[Selection, Job]:
@@ -48,22 +50,21 @@ def recall(token: str, scenario: Path | None, config: Path | None, *, anyway: bo
     return selection, Job(found, parsed.seed)
 
 
-def run_one(selection: Selection, job: Job, page: Page, *, as_json: bool) -> ExitCode:
+def run_one(selection: Selection, job: Job, pages: Pages, *, as_json: bool) -> ExitCode:
     """One run, its verdict and its page."""
     try:
         with doing(f"{job.scenario.name}, seed {job.seed}"), Isolated(runs.run_for_real) as run:
-            result = run(job.scenario, job.seed, record=page.wanted)
+            result = run(job.scenario, job.seed, record=pages.wanted)
     except RunLost as lost:
         report("unknown", str(lost), as_json=as_json)
         return ExitCode.UNKNOWN
     replay = selection.replay(job)
-    file = write_page(result, replay, page.file) if page.wanted else None
-    show_run(result, replay, file, as_json=as_json)
+    show_run(result, replay, pages.write_run(result, replay), as_json=as_json)
     return CODES[result.verdict]
 
 
 def run_many(
-    selection: Selection, jobs: Sequence[Job], page: Page, *, processes: int, fail_fast: bool, as_json: bool
+    selection: Selection, jobs: Sequence[Job], pages: Pages, *, processes: int, fail_fast: bool, as_json: bool
 ) -> ExitCode:
     """A sweep, its verdict, and a page of the first failure."""
     with counting("simulating") as count:
@@ -74,15 +75,22 @@ def run_many(
             fail_fast=fail_fast,
             tell=lambda progress: count(progress.done, progress.planned, _said(progress)),
         )
-    file = _page_of_first_failure(selection, result, page) if result.stopped != "interrupted" else None
+    page = pages.write(_sweep_name(selection), render_sweep_page(result, selection.replay)) if pages.wanted else None
+    failure = _page_of_first_failure(selection, result, page)
     if as_json:
-        print_json(sweep_json(result, selection.replay, file))
+        print_json(sweep_json(result, selection.replay, page, failure))
     else:
         answers.print(sweep_view(result, selection.replay))
-        tell_page(file)
+        tell_page(page)
+        tell_page(failure, "page of the first failure")
     if result.stopped == "interrupted" and not as_json:
         raise Interrupted(f"{len(result.outcomes):,} of {plural(result.planned, 'run')} had ended")
     return ExitCode.INTERRUPTED if result.stopped == "interrupted" else CODES[result.verdict]
+
+
+def _sweep_name(selection: Selection) -> str:
+    names = [scenario.name for scenario in selection.scenarios]
+    return f"sweep-{names[0]}" if len(names) == 1 else f"sweep-of-{len(names)}"
 
 
 def _said(progress: sweep.Progress) -> str:
@@ -91,9 +99,9 @@ def _said(progress: sweep.Progress) -> str:
     return f"simulating: {', '.join(parts)}" if parts else "simulating"
 
 
-def _page_of_first_failure(selection: Selection, result: sweep.SweepResult, page: Page) -> Path | None:
-    """Run the first failure once more, recorded, for its page."""
-    if not page.wanted or not result.violated:
+def _page_of_first_failure(selection: Selection, result: sweep.SweepResult, page: Path | None) -> Path | None:
+    """Run the first failure once more, recorded, for a page beside the sweep's."""
+    if page is None or not result.violated or result.stopped == "interrupted":
         return None
     job = result.violated[0].job
     try:
@@ -101,7 +109,7 @@ def _page_of_first_failure(selection: Selection, result: sweep.SweepResult, page
             again = run(job.scenario, job.seed, record=True)
     except RunLost:
         return None
-    return write_page(again, selection.replay(job), page.file)
+    return Pages(page.parent).write_run(again, selection.replay(job))
 
 
 # -- shrinking ----------------------------------------------------------------------------------------------------
@@ -188,7 +196,7 @@ def _around(latency: Path | None, places: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def predict(scenario: Scenario, seeds: Sequence[int], *, processes: int, as_json: bool) -> ExitCode:
+def predict(scenario: Scenario, seeds: Sequence[int], pages: Pages, *, processes: int, as_json: bool) -> ExitCode:
     """Predict and show."""
     with counting("simulating") as count:
         found = prediction.predict(
@@ -198,15 +206,23 @@ def predict(scenario: Scenario, seeds: Sequence[int], *, processes: int, as_json
             run=runs.run_for_real,
             tell=lambda done, planned: count(done, planned, ""),
         )
+    page = pages.write(f"predict-{scenario.name}", render_prediction_page(found)) if pages.wanted else None
     if as_json:
-        print_json(prediction_json(found))
+        print_json({**prediction_json(found), "page": None if page is None else str(page)})
     else:
         answers.print(prediction_view(found))
+        tell_page(page)
     return ExitCode.OK if found.estimates else ExitCode.UNKNOWN
 
 
 def compare(
-    sides: tuple[Scenario, Scenario], names: tuple[str, str], seeds: Sequence[int], *, processes: int, as_json: bool
+    sides: tuple[Scenario, Scenario],
+    names: tuple[str, str],
+    seeds: Sequence[int],
+    pages: Pages,
+    *,
+    processes: int,
+    as_json: bool,
 ) -> ExitCode:
     """Compare and show. What is compared is not judged: the exit code says that it was done."""
     a, b = (replace(side, name=name) for side, name in zip(sides, names, strict=True))
@@ -219,8 +235,11 @@ def compare(
             run=runs.run_for_real,
             tell=lambda done, planned: count(done, planned, ""),
         )
+    name = "-".join(("compare", *(Path(side).stem for side in names)))
+    page = pages.write(name, render_comparison_page(found)) if pages.wanted else None
     if as_json:
-        print_json(comparison_json(found))
+        print_json({**comparison_json(found), "page": None if page is None else str(page)})
     else:
         answers.print(comparison_view(found))
+        tell_page(page)
     return ExitCode.OK if found.rows else ExitCode.UNKNOWN

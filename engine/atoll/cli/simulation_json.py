@@ -17,8 +17,10 @@ from atoll.simulation.report.summary import plain_values
 from atoll.simulation.scenario.scenario import Scenario
 
 
-def sweep_json(result: SweepResult, replay_of: Callable[[Job], str], page: Path | None) -> dict[str, Any]:
-    """A sweep: its verdict, what was found, and each run in a line."""
+def sweep_json(
+    result: SweepResult, replay_of: Callable[[Job], str], page: Path | None, failure: Path | None
+) -> dict[str, Any]:
+    """A sweep: its verdict, what was found, and each run in a line; ``failure`` is the page of the first."""
     return {
         "verdict": result.verdict.value,
         "planned": result.planned,
@@ -49,6 +51,7 @@ def sweep_json(result: SweepResult, replay_of: Callable[[Job], str], page: Path 
         "legal": plain_values(density.anomalies(result)),
         "runs": [_run(outcome) for outcome in result.outcomes],
         "page": None if page is None else str(page),
+        "failure_page": None if failure is None else str(failure),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,32 @@ from atoll.simulation.result import RunResult
 FOLDER = Path("simulation-reports")
 
 
-def page_file(result: RunResult, wanted: Path | None) -> Path:
-    """The file that was asked for; in the folder that was; or in ``simulation-reports/``."""
-    name = f"{result.scenario}-{result.seed}.html"
-    if wanted is None:
-        return FOLDER / name
-    return wanted / name if wanted.is_dir() else wanted
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Whether pages are wanted, and where: in the file that was named, in the folder that was, or in
+    ``simulation-reports/``."""
+
+    named: Path | None = None
+    wanted: bool = True
+
+    def write(self, name: str, text: str) -> Path | None:
+        """Write the page that is asked for; ``name`` is used where no file was named. ``None`` if none is wanted."""
+        if not self.wanted:
+            return None
+        file = FOLDER / f"{name}.html"
+        if self.named is not None:
+            file = self.named / file.name if self.named.is_dir() else self.named
+        write_text(file, text)
+        return file
+
+    def write_run(self, result: RunResult, replay: str) -> Path | None:
+        """Write a run's page."""
+        return self.write(run_name(result), render_page(result, replay)) if self.wanted else None
 
 
-def write_page(result: RunResult, replay: str, wanted: Path | None) -> Path:
-    """Write a run's page; folders are made as needed. Raises :class:`InvalidValue` for where no file can be."""
-    file = page_file(result, wanted)
-    write_text(file, render_page(result, replay))
-    return file
+def run_name(result: RunResult) -> str:
+    """The name of a run's page."""
+    return f"{result.scenario}-{result.seed}"
 
 
 def write_text(file: Path, text: str) -> None:
@@ -48,10 +62,10 @@ def show_run(result: RunResult, replay: str, page: Path | None, *, as_json: bool
     tell_page(page)
 
 
-def tell_page(page: Path | None) -> None:
+def tell_page(page: Path | None, of: str = "page") -> None:
     """Where a page is."""
     if page is not None:
-        answers.print(f"[dim]page[/]  {page}", soft_wrap=True)
+        answers.print(f"[dim]{of}[/]  {page}", soft_wrap=True)
 
 
 def described(result: RunResult, replay: str, page: Path | None) -> dict[str, Any]:

@@ -117,8 +117,15 @@ def test_sweep_tells_each_run_and_draws_the_first_failure(atoll: Atoll, here: Pa
     assert [each["seed"] for each in found["runs"]] == [9, 1, 2, 3, 4], "seeds that once failed come first"
     (failure,) = found["failures"]
     assert (failure["anomaly"], failure["runs"], failure["seed"]) == ("lost write", 2, 9)
-    assert found["page"] == "simulation-reports/storm-9.html"
-    assert (here / found["page"]).is_file()
+    assert found["page"] == "simulation-reports/sweep-storm.html"
+    assert found["failure_page"] == "simulation-reports/storm-9.html"
+    assert all((here / found[page]).is_file() for page in ("page", "failure_page"))
+
+
+def test_page_of_the_first_failure_lies_beside_that_of_the_sweep(atoll: Atoll, here: Path) -> None:
+    command = ["run", "storm.toml", "--seeds", "1", "--jobs", "1", "--report", "pages/sweep.html"]
+    found = atoll.json(worlds.run_badly_each_third, *command, code=1)
+    assert (found["page"], found["failure_page"]) == ("pages/sweep.html", "pages/storm-9.html")
 
 
 def test_sweep_says_what_it_was_worth(atoll: Atoll, here: Path) -> None:
@@ -199,6 +206,7 @@ def test_prediction_needs_a_configuration_alone(atoll: Atoll, here: Path) -> Non
     command = ["predict", "--config", "atoll.toml", "--place", "eu=frankfurt", "--place", "us=dallas"]
     found = atoll.json(worlds.run_without_the_lost, *command, "--seeds", "2", "--jobs", "1", code=0)
     assert found["runs"] == 8
+    assert (here / "simulation-reports" / "predict-atoll.html").is_file()
     served = {
         (each["situation"], each["what"]): each["mean"]
         for each in found["measures"]
@@ -213,6 +221,7 @@ def test_comparison_of_a_scenario_with_itself_differs_nowhere(atoll: Atoll, here
     found = atoll.json(worlds.run_well, "compare", "storm.toml", "storm.toml", "--seeds", "3", "--jobs", "1", code=0)
     assert found["rows"]
     assert not [row for row in found["rows"] if row["clear"]]
+    assert (here / found["page"]).is_file()
     said = atoll(worlds.run_well, "compare", "storm.toml", "storm.toml", "--seeds", "3", "--jobs", "1", code=0)
     assert "0 of" in said
     assert "differ by more than chance" in said

@@ -42,7 +42,7 @@ AnywayOption = Annotated[
 ReportOption = Annotated[
     Path | None,
     typer.Option(
-        "--report", metavar="FILE", help="Where the HTML page goes. Default: simulation-reports/NAME-SEED.html."
+        "--report", metavar="FILE", help="The HTML page, or its folder. Default: a file in simulation-reports/."
     ),
 ]
 NoReportOption = Annotated[bool, typer.Option("--no-report", help="Write no HTML page.", show_default=False)]
@@ -85,22 +85,20 @@ def run(
     from atoll.simulation.campaign.selection import FIRST_SEED, default_seed, select
 
     _check_seeds(seed, seeds, first)
-    if report is not None and no_report:
-        raise InvalidValue("--report and --no-report exclude each other: give one of the two")
+    pages = commands.pages(report, no_report=no_report)
     selection = select(scenarios, config)
     for text in selection.left_out:
         notes.print(f"[yellow]left out[/]  {text}", soft_wrap=True)
-    page = commands.Page(report, wanted=not no_report)
     if seeds is None and len(selection.scenarios) == 1:
         (scenario,) = selection.scenarios
         job = Job(scenario, default_seed(scenario) if seed is None else seed)
-        raise typer.Exit(commands.run_one(selection, job, page, as_json=as_json))
+        raise typer.Exit(commands.run_one(selection, job, pages, as_json=as_json))
     if seeds is None:
         work = [Job(each, default_seed(each) if seed is None else seed) for each in selection.scenarios]
     else:
         begin = FIRST_SEED if first is None else first
         work = deal(selection.scenarios, range(begin, begin + seeds))
-    code = commands.run_many(selection, work, page, processes=jobs, fail_fast=fail_fast, as_json=as_json)
+    code = commands.run_many(selection, work, pages, processes=jobs, fail_fast=fail_fast, as_json=as_json)
     raise typer.Exit(code)
 
 
@@ -122,7 +120,7 @@ def replay(
     from atoll.cli import simulation_commands as commands
 
     selection, job = commands.recall(token, scenario, config, anyway=anyway)
-    raise typer.Exit(commands.run_one(selection, job, commands.Page(report), as_json=as_json))
+    raise typer.Exit(commands.run_one(selection, job, commands.pages(report), as_json=as_json))
 
 
 @app.command("shrink")
@@ -179,6 +177,8 @@ def compare(
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=10_000, help="Seeds for each side.")] = 10,
     first: Annotated[int, typer.Option("--first", help="The first of them.")] = 1,
     jobs: JobsOption = CORES,
+    report: ReportOption = None,
+    no_report: NoReportOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Two placements, or two merge policies, side by side on the same seeds.
@@ -195,9 +195,9 @@ def compare(
     one = select_one(a) if scenario is None else select_one(scenario, Path(a))
     other = select_one(b) if scenario is None else select_one(scenario, Path(b))
     names = (a, b) if scenario is not None or one.name == other.name else (one.name, other.name)
-    raise typer.Exit(
-        commands.compare((one, other), names, range(first, first + seeds), processes=jobs, as_json=as_json)
-    )
+    pages = commands.pages(report, no_report=no_report)
+    wanted = range(first, first + seeds)
+    raise typer.Exit(commands.compare((one, other), names, wanted, pages, processes=jobs, as_json=as_json))
 
 
 @app.command("predict")
@@ -216,6 +216,8 @@ def predict(
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=10_000, help="Seeds for each situation.")] = 3,
     first: Annotated[int, typer.Option("--first", help="The first of them.")] = 1,
     jobs: JobsOption = CORES,
+    report: ReportOption = None,
+    no_report: NoReportOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """What your ring will feel like: latency, staleness, conflicts, and what is served when a region is lost.
@@ -229,7 +231,9 @@ def predict(
     from atoll.cli import simulation_commands as commands
 
     chosen = commands.to_predict(scenario, config, latency, place or [])
-    raise typer.Exit(commands.predict(chosen, range(first, first + seeds), processes=jobs, as_json=as_json))
+    pages = commands.pages(report, no_report=no_report)
+    wanted = range(first, first + seeds)
+    raise typer.Exit(commands.predict(chosen, wanted, pages, processes=jobs, as_json=as_json))
 
 
 def _check_seeds(seed: int | None, seeds: int | None, first: int | None) -> None:
