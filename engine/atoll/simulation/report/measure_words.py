@@ -24,7 +24,9 @@ def difference(row: Row) -> str:
     """B minus A with its sign, in the unit of the measure; shares in points, for a share of a share misleads."""
     if row.difference is None:
         return NOTHING
-    return f"{'-' if row.difference < 0 else '+'}{amount(abs(row.difference), row.measure.topic.unit)}"
+    size = amount(abs(row.difference), row.measure.topic.unit)
+    sign = "" if size.startswith("0 ") or size == "0" else "-" if row.difference < 0 else "+"
+    return f"{sign}{size}"
 
 
 def chance(row: Row) -> str:

@@ -25,7 +25,7 @@ from atoll.simulation.report.incidents import losses
 from atoll.simulation.report.staleness import Matrix, sampled_staleness
 from atoll.simulation.report.statistics import Spread, Tally, spread
 from atoll.simulation.result import ConflictCount, RunResult
-from atoll.simulation.verdict import Finding, Verdict
+from atoll.simulation.verdict import CheckerResult, Finding, Verdict
 
 Latencies = Mapping[RegionName, Mapping[OperationClass, Spread]]
 """Milliseconds of what went well, by the region asked and by class; only what was measured."""
@@ -76,7 +76,7 @@ def summarize(result: RunResult) -> RunSummary:
         seed=result.seed,
         verdict=result.verdict,
         findings=tuple(finding for checker in result.checkers for finding in checker.findings),
-        checks={checker.checker: checker.checks for checker in result.checkers},
+        checks=_checks(result.checkers),
         unknown={c.checker: c.note for c in result.checkers if c.verdict is Verdict.UNKNOWN},
         proved_little=tuple(proved_little(result)),
         regions=tuple(result.regions),
@@ -96,6 +96,14 @@ def summarize(result: RunResult) -> RunSummary:
         real_seconds=result.real_seconds,
         trace_hash=result.trace_hash,
     )
+
+
+def _checks(checkers: Sequence[CheckerResult]) -> Mapping[str, int]:
+    """Of two checkers that share a name, what both compared."""
+    checks: dict[str, int] = {}
+    for checker in checkers:
+        checks[checker.checker] = checks.get(checker.checker, 0) + checker.checks
+    return checks
 
 
 def latencies(result: RunResult) -> Latencies:

@@ -211,7 +211,9 @@ def _moment(shown: Window, lanes: Lanes, x: BrokenScale) -> Iterable[Markup]:
     if shown.violation:
         place = x(shown.moment)
         yield line(place, TOP - 4, place, lanes.bottom, class_="moment")
-        yield text(place, TOP - 9, "violation visible", class_="moment-text", text_anchor="middle")
+        words = "violation visible"
+        middle = min(place, WIDTH - len(words) * CHARACTER / 2)
+        yield text(middle, TOP - 9, words, class_="moment-text", text_anchor="middle")
 
 
 def saying(entry: Entry) -> str:
