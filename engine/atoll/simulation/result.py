@@ -94,3 +94,7 @@ class RunResult:
     """Only if the run was recorded."""
     messages: int = 0
     bytes_carried: int = 0
+    tier: str = "simulated"
+    """On what it ran: simulated machines, or real processes and which of the ways to come between them."""
+    skipped: Sequence[str] = ()
+    """What the plan or the scenario asks for and this tier cannot do, each with the reason; never left out silently."""

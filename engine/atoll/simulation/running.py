@@ -29,7 +29,7 @@ from atoll.simulation.stopwatch import Stopwatch
 from atoll.simulation.verdict import worst
 from atoll.simulation.workloads.registry import final_reads
 from atoll.simulation.world import judging
-from atoll.simulation.world.clients import Recorder, SimulatedClient
+from atoll.simulation.world.clients import Recorder, SimulatedClient, Surroundings, by_client
 from atoll.simulation.world.faults import Faults
 from atoll.simulation.world.noting import note
 from atoll.simulation.world.sampling import Sampler
@@ -60,7 +60,7 @@ class Performance:
         self._loop = loop
         self._scenario = scenario
         self._plan = plan
-        self._recorder = Recorder(loop, epoch=0.0)
+        self._recorder = Recorder(_surroundings(loop), epoch=0.0)
         now = self._recorder.now
         self._grey_box = GreyBox(scenario.topology, now)
         self._sampler = Sampler(now)
@@ -88,7 +88,7 @@ class Performance:
             self._loop.spawn(
                 world.clients_host(operations[0].region), clients[name].run(operations), f"client {name}"
             )
-            for name, operations in _by_client(plan.operations).items()
+            for name, operations in by_client(plan.operations).items()
         ]
         await self._faults.run(plan.faults, plan.seconds, self._recorder.now)
         await asyncio.gather(*traffic)
@@ -108,11 +108,10 @@ class Performance:
 
     def _clients(self, operations: Sequence[PlannedOperation]) -> dict[str, SimulatedClient]:
         clients: dict[str, SimulatedClient] = {}
-        for name in _by_client(operations):
+        for name in by_client(operations):
             clients[name] = SimulatedClient(
                 name=name,
                 recorder=self._recorder,
-                loop=self._loop,
                 open_door=self._world.open_door,
                 others=clients,
             )
@@ -136,7 +135,6 @@ class Performance:
                 SimulatedClient(
                     name=f"{region}/last",
                     recorder=self._recorder,
-                    loop=self._loop,
                     open_door=self._world.open_door,
                     others={},
                     final=True,
@@ -188,9 +186,10 @@ class Performance:
         )
 
 
-def _by_client(operations: Sequence[PlannedOperation]) -> dict[str, list[PlannedOperation]]:
-    """Each client's operations, in the order of the plan; clients in the order of their first."""
-    found: dict[str, list[PlannedOperation]] = {}
-    for operation in operations:
-        found.setdefault(operation.client, []).append(operation)
-    return found
+def _surroundings(loop: SimulationLoop) -> Surroundings:
+    """A client sleeps by the clock of the host that it runs on."""
+    return Surroundings(
+        now=loop.now,
+        sleep=lambda seconds: loop.current_host().clock.sleep(seconds),
+        note=loop.trace.note,
+    )

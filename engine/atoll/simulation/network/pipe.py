@@ -9,24 +9,55 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from atoll.limits import KEEPALIVE_TIMEOUT_SECONDS
 from atoll.simulation.limits import CONNECT_RETRANSMIT_SECONDS, JITTER_HOLD_SECONDS, RETRANSMIT_SECONDS_MIN
 from atoll.simulation.network.frames import Frame, wire_bytes
 
 if TYPE_CHECKING:
-    from atoll.simulation.network.way import Way
+    from atoll.simulation.network.links import Link
 
 UNHEARD_SECONDS_MAX: Final = KEEPALIVE_TIMEOUT_SECONDS
 TIMED_OUT: Final = "recvmsg:Connection timed out"
 RESET: Final = "recvmsg:Connection reset by peer"
 
 
-class Pipe:
-    """Carries frames over a :class:`Way`. ``deliver`` is called once a frame, in order; ``broken`` once at most."""
+class Road(Protocol):
+    """What lies between two machines: a simulated :class:`~atoll.simulation.network.way.Way`, or one that is kept in
+    real time between real processes."""
 
-    def __init__(self, way: Way, deliver: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
+    @property
+    def link(self) -> Link:
+        """The way there."""
+
+    @property
+    def back(self) -> Link:
+        """And back."""
+
+    def now(self) -> float:
+        """Seconds by one clock for all roads."""
+
+    def passes(self) -> bool:
+        """Whether a packet that is sent now gets across."""
+
+    def arrives(self) -> bool:
+        """Whether a packet that is on its way gets across."""
+
+    def back_passes(self) -> bool:
+        """Whether its acknowledgement does."""
+
+    def after(self, seconds: float, callback: Callable[..., None], *args: Any) -> None:
+        """Call back after so many seconds."""
+
+    def dropped(self, frame: Frame) -> None:
+        """A frame was swallowed."""
+
+
+class Pipe:
+    """Carries frames over a :class:`Road`. ``deliver`` is called once a frame, in order; ``broken`` once at most."""
+
+    def __init__(self, way: Road, deliver: Callable[[Frame], None], broken: Callable[[str], None]) -> None:
         self._way = way
         self._deliver = deliver
         self._broken = broken

@@ -1,7 +1,9 @@
 """The clients of a run: each does its part of the plan, one operation after the other, and writes down what it saw.
 
-A client is a session of the production client. After a write of unknown outcome the session is retired, as its past is
-no longer known; the client goes on with a fresh one. Hearing from another client is joining its token.
+They are the same on a simulated ring and on a real one: :class:`Surroundings` are all that differs.
+
+A client is a session of the production client. After a write of unknown outcome the session is retired, as its past
+is no longer known; the client goes on with a fresh one. Hearing from another client is joining its token.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ from atoll.ids import RegionName
 from atoll.requests import Found, Get, Mutate
 from atoll.simulation.history import Entry, Status
 from atoll.simulation.limits import ANSWER_GRACE_SECONDS
-from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.plan import Action, PlannedOperation
 from atoll.simulation.workloads.calls import field_value, to_call
 from atoll.simulation.world.node import TOKEN_KEY
@@ -31,18 +32,30 @@ OpenDoor = Callable[[RegionName, str], Awaitable[Door]]
 """Opens a door to a region that goes on with a session's token."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Time, and somebody who takes notes for the timeline of the run."""
+
+    now: Callable[[], float]
+    """True seconds since some beginning."""
+    sleep: Callable[[float], Awaitable[None]]
+    """Called by a client, where it lives."""
+    note: Callable[[str, str, str], None]
+    """Kind, lane and label of something that happened now."""
+
+
 class Recorder:
     """The history of a run, in the order in which operations began."""
 
-    def __init__(self, loop: SimulationLoop, epoch: float) -> None:
+    def __init__(self, around: Surroundings, epoch: float) -> None:
         """``epoch``: the true time at which traffic begins."""
-        self._loop = loop
+        self.around = around
         self.epoch = epoch
         self._entries: list[Entry | None] = []
 
     def now(self) -> float:
         """Seconds of true time since traffic began."""
-        return self._loop.now() - self.epoch
+        return self.around.now() - self.epoch
 
     def begin(self) -> int:
         """The index of an operation that begins now."""
@@ -52,7 +65,7 @@ class Recorder:
     def end(self, entry: Entry) -> None:
         """The operation has ended."""
         self._entries[entry.index] = entry
-        self._loop.trace.note("return", entry.planned.client, f"{entry.planned.action} {entry.status} {entry.error}")
+        self.around.note("return", entry.planned.client, f"{entry.planned.action} {entry.status} {entry.error}")
 
     def history(self) -> Sequence[Entry]:
         """All operations; asserts that each has ended."""
@@ -66,7 +79,6 @@ class SimulatedClient:
 
     name: str
     recorder: Recorder
-    loop: SimulationLoop
     open_door: OpenDoor
     others: Mapping[str, SimulatedClient]
     final: bool = False
@@ -93,7 +105,7 @@ class SimulatedClient:
         for planned in operations:
             delay_seconds = planned.at_seconds - self.recorder.now()
             if delay_seconds > 0:
-                await self._sleep(delay_seconds)
+                await self.recorder.around.sleep(delay_seconds)
             await self.do(planned)
         await self.close()
 
@@ -101,7 +113,7 @@ class SimulatedClient:
         """One operation, recorded. Raises nothing but bugs of the harness."""
         index, began = self.recorder.begin(), self.recorder.now()
         session = self.session
-        self.loop.trace.note("call", self.name, f"{planned.action} {planned.collection}/{planned.key}")
+        self.recorder.around.note("call", self.name, f"{planned.action} {planned.collection}/{planned.key}")
         heard: int | None = None
         value, exists, status, error, message = None, False, Status.OK, "", ""
         try:
@@ -167,8 +179,13 @@ class SimulatedClient:
         self._token = ""
         self._generation += 1
 
-    async def _sleep(self, seconds: float) -> None:
-        await self.loop.current_host().clock.sleep(seconds)
+
+def by_client(operations: Sequence[PlannedOperation]) -> dict[str, list[PlannedOperation]]:
+    """Each client's operations, in the order of the plan; clients in the order of their first."""
+    found: dict[str, list[PlannedOperation]] = {}
+    for operation in operations:
+        found.setdefault(operation.client, []).append(operation)
+    return found
 
 
 async def _call(client: Client, planned: PlannedOperation) -> Found:
