@@ -147,7 +147,7 @@ class Story:
             converged_seconds=3.4,
             simulated_seconds=self.seconds + 6.1,
             real_seconds=4.7,
-            trace_hash="9b1d6f0e77c2a4415e0d",
+            trace_hash="9d73dce5f4e4b3397dc18a1f" + "0123456789abcdef" * 2 + "deadbeef",
             samples=self.samples(),
             bites={"cut: messages dropped": 1_877, "crash_node: tasks killed": 41, "clock: nodes moved": 0},
             conflicts=met if self.conflicts else {},
