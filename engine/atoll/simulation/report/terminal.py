@@ -155,10 +155,10 @@ def _around_faults(result: RunResult, found: Figures) -> Table:
     around = found.all_phases
     title = f"faults: {between(around.incident.began, around.incident.ended)}" if around else "no faults"
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(title, no_wrap=True)
+    table.add_column(title, overflow="fold")
     table.add_column("region", overflow="fold")
     for heading in ("before", "during", "after") if around else ("whole run",):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", overflow="fold")
     for kind in OperationClass:
         rows = [(region, _shares(found, region, kind)) for region in result.regions]
         _add_block(table, f"{kind}s that went well", rows)
