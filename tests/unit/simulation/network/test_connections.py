@@ -361,6 +361,24 @@ async def _answered(call: Any) -> Any:
 # -- the channel --------------------------------------------------------------------------------------------------
 
 
+def test_channel_that_was_connected_begins_with_short_pauses_again() -> None:
+    async def talk(world: World) -> None:
+        channel = await connected(world)
+        for away_seconds in (30.0, 0.3):
+            world.loop.crash(world.server)
+            world.network.host_died(world.server, power_lost=False)
+            await asyncio.sleep(0.05)
+            call = asyncio.ensure_future(_answered(echo(channel, wait_for_ready=True)))
+            await asyncio.sleep(away_seconds)
+            world.server.start()
+            await world.loop.spawn(world.server, world.serve(), "serve again")
+            back_at = world.loop.now()
+            assert await call == b"hello"
+        assert world.loop.now() - back_at < 0.5
+
+    World().run(talk)
+
+
 def test_call_fails_at_once_while_the_last_attempt_has_failed() -> None:
     async def talk(world: World) -> None:
         channel = world.network.channel(world.client)("london.test:1")

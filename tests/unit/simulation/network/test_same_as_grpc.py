@@ -182,7 +182,7 @@ async def a_server_that_stops_after_its_calls(stage: Stage) -> Said:
     said = [await outcome(call.read())]
     stopping = asyncio.ensure_future(stage.server.stop(30.0))
     await asyncio.sleep(0.05)
-    said.append(str(stopping.done()))
+    said += [str(stopping.done()), await outcome(stage.unary("Echo"))]
     await call.write(b"2")
     said.append(await outcome(call.read()))
     await call.done_writing()

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.simulation.network.worlds import ADDRESS, FRANKFURT, LONDON, World, outcome
 
 from atoll.rpc.dialing import dial
-from atoll.simulation.limits import STREAM_WINDOW_BYTES_MIN
+from atoll.simulation.limits import STREAM_WINDOW_BYTES_MAX, STREAM_WINDOW_BYTES_MIN
 from atoll.simulation.network.network import Network
 
 BAD_LINK = {"loss": 0.2, "duplicate": 0.2, "reorder": 0.3, "jitter_factor": 5.0}
@@ -121,6 +121,53 @@ def test_reader_that_keeps_up_is_given_more_than_the_first_window_a_round_trip()
 
     bytes_per_second = World().run(talk)
     assert bytes_per_second > 4 * STREAM_WINDOW_BYTES_MIN / 0.015
+
+
+def test_window_has_an_end_however_fast_the_reader_was() -> None:
+    async def talk(world: World) -> None:
+        channel = await dial(ADDRESS, make_channel=world.network.channel(world.client))
+        flood: Any = channel.unary_stream("/test/Flood")
+        call = flood(b"")
+        for _ in range(3_000):
+            await call.read()
+        before = world.service.written
+        await asyncio.sleep(10.0)
+        assert world.service.written - before <= STREAM_WINDOW_BYTES_MAX // 16_384 + 1
+        call.cancel()
+
+    World().run(talk)
+
+
+def test_slow_message_holds_up_those_behind_it() -> None:
+    async def talk(world: World) -> None:
+        call = await stream(world, "Chat")
+        slow = world.network.degrade(FRANKFURT, LONDON, latency_factor=20.0)
+        began = world.loop.now()
+        await call.write(b"slow")
+        world.network.mend(slow)
+        await asyncio.sleep(0.02)
+        await call.write(b"fast")
+        assert await call.read() == b"you said slow"
+        assert world.loop.now() - began == pytest.approx(20 * 0.010 + 0.005)
+        assert await call.read() == b"you said fast"
+        assert world.loop.now() - began == pytest.approx(20 * 0.010 + 0.005)
+
+    World().run(talk)
+
+
+def test_servicer_sees_the_end_of_the_requests_or_its_cancellation_as_chance_has_it() -> None:
+    def ended(seed: int) -> str:
+        async def talk(world: World) -> str:
+            call = await stream(world, "Collect")
+            await call.write(b"1")
+            await asyncio.sleep(0.1)
+            call.cancel()
+            await asyncio.sleep(0.1)
+            return world.service.collecting_ended[0]
+
+        return World(seed).run(talk)
+
+    assert {ended(seed) for seed in range(12)} == {"cancelled", "no more requests"}
 
 
 @pytest.mark.parametrize("seed", [1, 2])

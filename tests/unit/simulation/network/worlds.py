@@ -83,6 +83,7 @@ class Service(grpc.GenericRpcHandler):
         self.written = 0
         self.hang_was_cancelled = asyncio.Event()
         self.collected: list[bytes] = []
+        self.collecting_ended: list[str] = []
 
     def service(self, handler_call_details: Any) -> Any:
         return self._methods.get(handler_call_details.method)
@@ -142,8 +143,13 @@ class Service(grpc.GenericRpcHandler):
             self.written += 1
 
     async def collect(self, requests: Any, context: Any) -> AsyncIterator[bytes]:
-        async for request in requests:
-            self.collected.append(request)
+        try:
+            async for request in requests:
+                self.collected.append(request)
+        except asyncio.CancelledError:
+            self.collecting_ended.append("cancelled")
+            raise
+        self.collecting_ended.append("no more requests")
         yield b"%d" % len(self.collected)
 
 
