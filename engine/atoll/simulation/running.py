@@ -23,7 +23,7 @@ from atoll.simulation.observations import Observation
 from atoll.simulation.plan import Plan, PlannedOperation
 from atoll.simulation.result import RunResult
 from atoll.simulation.scenario.knobs import turned
-from atoll.simulation.scenario.planning import make_plan
+from atoll.simulation.scenario.planning import at_seed, make_plan
 from atoll.simulation.scenario.scenario import Scenario
 from atoll.simulation.stopwatch import Stopwatch
 from atoll.simulation.verdict import worst
@@ -39,13 +39,14 @@ from atoll.simulation.world.world import World
 
 def run(scenario: Scenario, seed: int, plan: Plan | None = None, *, record: bool = False) -> RunResult:
     """Run and judge; ``plan`` instead of the one the seed makes. ``record`` keeps the events for a timeline."""
-    chosen = plan or make_plan(scenario, seed)
+    settled = at_seed(scenario, seed)
+    chosen = plan or make_plan(settled, seed)
     watch = Stopwatch()
     with ExitStack() as stack:
         stack.enter_context(turned(chosen.knobs))
         loop = SimulationLoop(seed=seed, scheduling=chosen.scheduling, record=record)
         stack.enter_context(guarded(loop))
-        performance = Performance(loop, scenario, chosen)
+        performance = Performance(loop, settled, chosen)
         try:
             loop.run_until_complete(performance.play())
         finally:

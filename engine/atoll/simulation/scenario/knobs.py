@@ -49,7 +49,7 @@ KNOBS: Mapping[str, Range] = {
     "ACKNOWLEDGE_PERSIST_SECONDS": Range(0.01, 2.0),
     "FOREIGN_CAPTURE_POLL_SECONDS": Range(0.02, 1.0),
     "REQUESTS_PER_STREAM_MAX": Range(1, 256),
-    "CLOCK_BOUND_AHEAD_MS": Range(50, 20_000),
+    "CLOCK_BOUND_AHEAD_MS": Range(50, 4_000),
     "INITIAL_RANGES_PER_SHARD": Range(1, 32),
 }
 """The limits that may be varied. What a caller may send, and how long somebody waits for an answer, is no knob: it

@@ -148,7 +148,7 @@ def _clock(draw: _Draw) -> Sequence[Fault]:
     nodes = draw.some(node_names(draw.topology))
     match random.randrange(3):
         case 0:
-            offset_ms = random.choice((-1, 1)) * random.choice((5, 50, 500, 5_000, 20_000))
+            offset_ms = random.choice((-1, 1)) * random.choice((5, 50, 500, 5_000, 15_000))
             return draw.one(FaultKind.CLOCK, nodes, "clock_offset", offset_ms=offset_ms)
         case 1:
             offset_ms = random.choice((-1, 1)) * random.choice((5, 50, 500, 2_000))
