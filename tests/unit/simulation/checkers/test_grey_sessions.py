@@ -12,6 +12,7 @@ from atoll import limits
 from atoll.crdt.codec import decode_record
 from atoll.instant import Timestamp
 from atoll.simulation.history import Status
+from atoll.simulation.loop.clocks import EPOCH_MS
 from atoll.simulation.observations import Collected, Committed, Observation
 from atoll.simulation.verdict import Verdict
 
@@ -158,6 +159,17 @@ def test_timestamp_that_goes_back_along_a_session_is_found() -> None:
     ring.sessions["c"].timestamp = Timestamp(0)
     ring.write(TOKYO, "b", titled("y"), client="c")
     assert ring.anomalies(converged=False) == {("clocks", "timestamp goes back in a session")}
+
+
+def test_session_whose_timestamp_nobody_follows_is_counted() -> None:
+    ring = Ring(offsets={FRANKFURT: EPOCH_MS + 50_000, TOKYO: EPOCH_MS - 5_000})
+    ring.write(FRANKFURT, "a", titled("x"), client="c")
+    ring.sessions["c"].timestamp = Timestamp(0)
+    ring.write(TOKYO, "b", titled("y"), client="c")
+    result = ring.results(converged=False)["clocks"]
+    assert result.findings == ()
+    assert result.legal["sessions whose timestamp nobody follows"] == 1
+    assert result.legal["peak of milliseconds ahead of true time"] == 60_000
 
 
 def test_clocks_that_differ_are_no_violation_while_they_follow_causality() -> None:
