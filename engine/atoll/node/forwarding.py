@@ -15,7 +15,7 @@ from atoll.errors import AtollError, DeadlineExceeded, OutcomeUnknown, Unavailab
 from atoll.ids import RegionName
 from atoll.limits import FORWARD_AVOID_SECONDS
 from atoll.metrics import Metrics
-from atoll.node.pending import Batch, Pending
+from atoll.node.pending import Batch, Pending, Stage
 from atoll.ports import Clock, Transport
 from atoll.requests import Consistency, Get, Reply, Request
 
@@ -58,6 +58,7 @@ class Forwarder:
             if left_seconds <= 0:
                 failure = DeadlineExceeded(f"the deadline passed before a region answered; last: {failure}")
                 break
+            _mark(pendings, Stage.SENT)
             try:
                 reply = await self._transport.execute(
                     region, self._request(batch, consistency, pendings, left_seconds), left_seconds
@@ -72,8 +73,10 @@ class Forwarder:
             except Unavailable as error:
                 self._failed_at[region] = self._clock.monotonic()
                 failure = error
+                _mark(pendings, Stage.WAITING)
             except ValueTooLarge as error:
                 failure = error
+                _mark(pendings, Stage.WAITING)
                 if len(pendings) == 1:
                     break
                 middle = len(pendings) // 2
@@ -131,3 +134,10 @@ class Forwarder:
             if not isinstance(pending.operation, Get):
                 pending.finish(error)
         return [pending for pending in pendings if not pending.finished]
+
+
+def _mark(pendings: Sequence[Pending], stage: Stage) -> None:
+    """Writes that another region may have: if the deadline passes now, their outcome is unknown."""
+    for pending in pendings:
+        if not isinstance(pending.operation, Get):
+            pending.stage = stage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from tests.fixtures.engines import CITIES, HERE, KEY, THERE, InMemoryRegion, Wires, ask, get, put
 
 from atoll.causality.session_token import SessionToken
-from atoll.errors import OutcomeUnknown, Overloaded, Unavailable, ValueTooLarge
+from atoll.errors import DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable, ValueTooLarge
 from atoll.ids import RegionName, ZoneName
 from atoll.requests import Found, Reply, Request, Written
 
@@ -96,6 +97,25 @@ async def test_write_that_may_have_been_forwarded_is_not_repeated_elsewhere(
     written, read = await ask(engine, put("kyoto", {"n": 1}, CITIES, "asia"), get("kyoto", CITIES, "asia"))
     assert type(written) is OutcomeUnknown
     assert read == Found(None)
+
+
+class Silent(Wires):
+    """A transport whose other end takes requests and never answers."""
+
+    async def execute(self, region: RegionName, request: Request, deadline_seconds: float) -> Reply:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody answers")
+
+
+async def test_deadline_of_a_write_that_was_forwarded_leaves_its_outcome_unknown() -> None:
+    here = InMemoryRegion(HERE, Silent())
+    engine, _ = await here.engine()
+    written, read = await ask(
+        engine, put("kyoto", {"n": 1}, CITIES, "asia"), get("kyoto", CITIES, "asia"), seconds=0.05
+    )
+    await here.close()
+    assert type(written) is OutcomeUnknown
+    assert type(read) is DeadlineExceeded
 
 
 async def test_refusal_of_the_other_region_is_passed_on(here: InMemoryRegion, wires: Wires) -> None:
