@@ -18,18 +18,15 @@ from atoll.simulation.checkers.black.fields import elements_of
 from atoll.simulation.checkers.black.notebook import Notebook
 from atoll.simulation.checkers.black.odd_values import tell_odd_values
 from atoll.simulation.checkers.black.wording import shown, told
-from atoll.simulation.plan import Action
 from atoll.simulation.verdict import CheckerResult
-
-REMOVALS = (Action.REMOVE, Action.RESET, Action.DELETE)
 
 
 def check(evidence: Evidence) -> CheckerResult | None:
     """``None`` if the plan takes nothing from sets."""
-    if not (evidence.plans(Rule.ADD_WINS_SET) and evidence.plans_actions(*REMOVALS)):
+    if not evidence.plans_sets(shrinking=True):
         return None
     notebook = Notebook("add and remove", "I3, I4: removals take away exactly what they have seen")
-    fields = [field for field in evidence.fields_of(Rule.ADD_WINS_SET) if field.removals]
+    fields = [field for field in evidence.fields_of(Rule.ADD_WINS_SET) if field.key in evidence.shrinking]
     keys = {field.key for field in fields}
     notebook.checks = sum(len(field.reads) for field in fields)
     notebook.legal["elements read"] = sum(len(elements_of(read)) for field in fields for read in field.reads)

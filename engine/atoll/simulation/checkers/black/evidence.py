@@ -9,7 +9,14 @@ from atoll.crdt.schema import Rule
 from atoll.keyspace.topology import Topology
 from atoll.simulation.checkers.black import counter_reads, register_reads, set_reads
 from atoll.simulation.checkers.black.contradictions import Contradiction
-from atoll.simulation.checkers.black.fields import Field, by_field, rule_of
+from atoll.simulation.checkers.black.fields import (
+    Field,
+    FieldKey,
+    by_field,
+    record_key,
+    rule_of,
+    shrinking_fields,
+)
 from atoll.simulation.checkers.black.happens_before import HappensBefore
 from atoll.simulation.checkers.black.provenance import Provenance, provenance
 from atoll.simulation.history import Entry, History
@@ -37,6 +44,20 @@ class Evidence:
     def fields(self) -> Sequence[Field]:
         """Every field that was touched."""
         return by_field(self.history, self.topology)
+
+    @cached_property
+    def shrinking(self) -> frozenset[FieldKey]:
+        """The fields from which the plan takes something, be it with the whole record."""
+        return frozenset(shrinking_fields(self.plan.operations, self.topology))
+
+    def plans_sets(self, *, shrinking: bool) -> bool:
+        """Whether the plan touches a set from which it takes something, or one from which it never does."""
+        for operation in self.plan.operations:
+            if operation.field is not None and rule_of(operation, self.topology) is Rule.ADD_WINS_SET:
+                key = FieldKey(record_key(operation, self.topology), operation.field)
+                if (key in self.shrinking) is shrinking:
+                    return True
+        return False
 
     def fields_of(self, rule: Rule) -> Iterator[Field]:
         """The fields of one rule."""

@@ -88,6 +88,22 @@ def by_field(history: History, topology: Topology) -> Sequence[Field]:
     return list(fields.values())
 
 
+def shrinking_fields(operations: Sequence[PlannedOperation], topology: Topology) -> set[FieldKey]:
+    """The fields from which something is taken away, by a removal, a reset or a deletion of the record."""
+    touched: dict[RecordKey, set[str]] = {}
+    shrinking: set[FieldKey] = set()
+    deleted: list[RecordKey] = []
+    for operation in operations:
+        record = record_key(operation, topology)
+        if operation.field is None:
+            deleted.append(record)
+            continue
+        touched.setdefault(record, set()).add(operation.field)
+        if operation.action in (Action.REMOVE, Action.RESET):
+            shrinking.add(FieldKey(record, operation.field))
+    return shrinking | {FieldKey(record, field) for record in deleted for field in touched.get(record, ())}
+
+
 def _sort_in(found: Field, entry: Entry) -> None:
     if entry.planned.action is Action.READ:
         if entry.status is Status.OK:

@@ -57,6 +57,10 @@ class HappensBefore:
             return max(self.place_of[index] - 1, self._pasts[index][session])
         return self._pasts[index][session]
 
+    def past(self, index: int) -> Sequence[int]:
+        """:meth:`known` for every session but the entry's own."""
+        return self._pasts[index]
+
     def is_informed(self, entry: Entry) -> bool:
         """Whether hearsay is in the entry's past, its own or that of whoever it read from."""
         return self._informed[entry.index]

@@ -39,10 +39,13 @@ class Lanes:
 
     def last_known(self, reader: Entry) -> Iterator[Entry]:
         """Of each session the last entry that the reader certainly knew of."""
-        for session, entries in self._entries.items():
-            count = self.known(reader, session)
-            if count:
-                yield entries[count - 1]
+        past, own = self._order.past(reader.index), self._order.session_of[reader.index]
+        for session, places in self._places.items():
+            seen = self._order.known(reader.index, session) if session == own else past[session]
+            if seen >= places[-1]:
+                yield self._entries[session][-1]
+            elif seen >= places[0]:
+                yield self._entries[session][bisect_right(places, seen) - 1]
 
     def first_after(self, entry: Entry) -> Iterator[tuple[int, int]]:
         """Of each session the place of the first entry that certainly knew of ``entry``, if there is one."""

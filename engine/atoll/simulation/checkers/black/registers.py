@@ -11,7 +11,9 @@ more than one operation wrote. Deletions and resets count as overwriting what th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
 from atoll.crdt.schema import Rule
 from atoll.simulation.checkers.black.arbitration import Preference, circles
@@ -19,7 +21,6 @@ from atoll.simulation.checkers.black.contradictions import Contradiction, Kind
 from atoll.simulation.checkers.black.evidence import Evidence
 from atoll.simulation.checkers.black.fields import Field, same
 from atoll.simulation.checkers.black.happens_before import HappensBefore
-from atoll.simulation.checkers.black.lanes import Lanes
 from atoll.simulation.checkers.black.notebook import Notebook
 from atoll.simulation.checkers.black.odd_values import tell_odd_values
 from atoll.simulation.checkers.black.register_reads import preferences, source_by_value
@@ -92,16 +93,16 @@ def _tell_circle(notebook: Notebook, circle: Sequence[Preference]) -> None:
 def _stale_reads(field: Field, order: HappensBefore) -> int:
     """Reads that show a value which an acknowledged write had overwritten before the read began."""
     sources = source_by_value(field)
-    overwriters: dict[int, float] = {}
-    lanes = Lanes([entry for entry in field.additions if entry.status is Status.OK], order)
-    for value in sources.values():
-        firsts = [order.at(session, place) for session, place in lanes.first_after(value)]
-        if firsts:
-            overwriters[value.index] = min(entry.ended for entry in firsts)
+    overwriters = _Overwriters([entry for entry in field.additions if entry.status is Status.OK], order)
+    overwritten_at: dict[int, float] = {}
     stale = 0
     for read in field.reads:
         source = None if read.value is None else sources.get(same(read.value))
-        stale += source is not None and overwriters.get(source.index, read.began) < read.began
+        if source is not None:
+            if source.index not in overwritten_at:
+                overwriter = overwriters.first(source)
+                overwritten_at[source.index] = overwriter.ended if overwriter else math.inf
+            stale += overwritten_at[source.index] < read.began
     return stale
 
 
@@ -110,7 +111,21 @@ def _discarded(field: Field, order: HappensBefore) -> int:
     last = {same(read.value) for read in field.reads if read.final}
     if len(last) != 1 or field.removals:
         return 0
-    acknowledged = [entry for entry in field.additions if entry.status is Status.OK]
-    lanes = Lanes(field.additions, order)
-    unbeaten = [entry for entry in acknowledged if not list(lanes.first_after(entry))]
-    return sum(same(entry.planned.argument) not in last for entry in unbeaten)
+    overwriters = _Overwriters(field.additions, order)
+    lost = [entry for entry in field.additions if same(entry.planned.argument) not in last]
+    return sum(entry.status is Status.OK and overwriters.first(entry) is None for entry in lost)
+
+
+class _Overwriters:
+    """Writes to one register by their end, to find the first one that knew of another."""
+
+    def __init__(self, writes: Iterable[Entry], order: HappensBefore) -> None:
+        self._order = order
+        self._writes = sorted(writes, key=lambda entry: entry.ended)
+        self._ends = [entry.ended for entry in self._writes]
+
+    def first(self, source: Entry) -> Entry | None:
+        """The write that knew of ``source`` and ended first. Most are found within a few steps."""
+        begin = bisect_right(self._ends, source.began)
+        after = (write for write in self._writes[begin:] if self._order.before(source, write))
+        return next(after, None)

@@ -32,11 +32,11 @@ Waits = dict[tuple[RegionName, RegionName], list[float]]
 
 
 def check(evidence: Evidence) -> CheckerResult | None:
-    """``None`` if the plan has no set."""
-    if not evidence.plans(Rule.ADD_WINS_SET):
+    """``None`` if the plan has no such set."""
+    if not evidence.plans_sets(shrinking=False):
         return None
     notebook = Notebook("sets", "I1, I3: an acknowledged element is never lost, and none comes from nowhere")
-    fields = [field for field in evidence.fields_of(Rule.ADD_WINS_SET) if not field.removals]
+    fields = [field for field in evidence.fields_of(Rule.ADD_WINS_SET) if field.key not in evidence.shrinking]
     keys = {field.key for field in fields}
     waits: Waits = defaultdict(list)
     for field in fields:

@@ -397,6 +397,18 @@ def test_checkers_without_anything_in_the_plan_are_left_out() -> None:
     assert not told.judge()["counters"].findings
 
 
+def test_sets_with_and_without_removals_have_a_checker_each() -> None:
+    told = Telling()
+    told.add(A, "x")
+    told.tags(A, "x")
+    told.remove(A, "x", error="overloaded")
+    assert "sets" not in told.judge()
+    assert told.judge()["add and remove"].verdict is Verdict.VALID
+    told.add(A, "y", key="other")
+    told.tags(A, "y", key="other")
+    assert told.judge()["sets"].checks == 1
+
+
 def test_plan_whose_history_is_empty_proves_nothing() -> None:
     told = Telling()
     told.add(A, "x")
@@ -405,7 +417,7 @@ def test_plan_whose_history_is_empty_proves_nothing() -> None:
     plan = told.plan()
     results = check_history([], told.topology, plan, converged=False)
     assert {result.checker for result in results} == set(CHECKERS) - {
-        "counters", "registers", "out-of-band causality",
+        "sets", "counters", "registers", "out-of-band causality",
     }  # fmt: skip
     assert {result.verdict for result in results} == {Verdict.UNKNOWN}
 

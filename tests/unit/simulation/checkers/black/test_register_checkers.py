@@ -211,3 +211,13 @@ def test_overwritten_value_is_legal_for_a_stranger_and_counted() -> None:
     result = told.judge()["registers"]
     assert result.verdict is Verdict.VALID
     assert result.legal["stale reads"] == 1
+
+
+def test_operations_that_knew_of_each_other_in_a_circle_are_found() -> None:
+    told = Telling()
+    write = told.set(A, "v1", at=0.0, until=2.0)
+    read = told.title(B, "v1", at=0.5, until=1.0)
+    told.entries[write.index] = told.changed(write, heard=read.index)
+    finding = told.judge()["registers"].findings[0]
+    assert finding.anomaly == "causal circle"
+    assert finding.entries == [write.index, read.index]

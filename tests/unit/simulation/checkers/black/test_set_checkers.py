@@ -239,7 +239,7 @@ def test_refused_removal_removes_nothing() -> None:
     told.add(A, "x")
     told.remove(A, "x", error="overloaded")
     told.last(TAGS, None)
-    assert "sets: lost element" in told.anomalies()
+    assert "add and remove: lost element" in told.anomalies()
 
 
 def test_addition_of_unknown_outcome_may_come_after_the_removal() -> None:
