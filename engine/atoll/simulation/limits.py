@@ -149,3 +149,30 @@ Smaller: false alarms. Larger: a client that hangs for a moment is not noticed."
 REACHABLE_RANGES_MAX: Final = 4_096
 """Ranges in which the sum of a counter may lie, given increments of unknown outcome; beyond, neighbours are joined.
 Smaller: an increment that counted twice is missed. Larger: counters with many unknown increments take seconds."""
+
+# -- the real tier ------------------------------------------------------------------------------------------------
+
+PROCESS_LOOK_SECONDS: Final = 0.1
+"""How often a real process is asked whether it is ready. Smaller: the asking slows the starting. Larger: a run begins
+later."""
+
+REAL_SAMPLE_SECONDS: Final = 0.5
+"""Between two looks at a real ring. Smaller: the looking costs what the ring could do. Larger: staleness is only known
+so roughly."""
+
+REAL_LOOK_SECONDS_MAX: Final = 2.0
+"""How long a real node may take to say how it is before it counts as silent. Larger: one that stands still delays the
+look at all."""
+
+SETTLE_LOOK_SECONDS: Final = 0.05
+"""How often a real ring is asked whether it agrees. Larger: convergence is only known so roughly."""
+
+SETTLE_LOOKS: Final = 3
+"""Looks in a row that must show the same cut everywhere. Fewer: a capture under way is missed."""
+
+REAL_MEND_SECONDS_MAX: Final = 60.0
+"""How long what was killed may take to serve again. Smaller: a busy machine makes a false alarm."""
+
+PROBE_SECONDS_MAX: Final = 5.0
+"""How long one question to the machine may take (whether it can make a network namespace). Larger: a run that hangs
+before it begins."""

@@ -1,0 +1,1 @@
+"""The real tier: the same scenario on real processes, real Postgres servers and real sockets of one machine."""
