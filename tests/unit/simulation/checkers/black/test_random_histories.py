@@ -184,4 +184,4 @@ def test_corrupted_history_is_violated(corrupt: Corruption) -> None:
             found = anomalies(corrupted, plan)
             assert any(CORRUPTIONS[corrupt] in one for one in found), f"seed {seed}: {changed}: {found}"
             tried += 1
-    assert tried >= 10
+    assert tried >= 5
