@@ -14,7 +14,7 @@ import asyncpg
 
 from atoll import limits
 from atoll.causality.cut import Cut
-from atoll.errors import InvalidValue, OutcomeUnknown, StaleRoute, Unavailable
+from atoll.errors import InvalidValue, OutcomeUnknown, StaleRoute, Unavailable, UnsafeShard
 from atoll.ids import CollectionName, Origin, RecordId, RegionName
 from atoll.instant import Timestamp
 from atoll.keyspace.key_range import KeyRange
@@ -103,7 +103,10 @@ class PostgresShardStore:
         self._progress = ProgressReader(identity.origin)
 
         async def prepare(session: Session) -> None:
-            await check_incarnation(session, address, identity.incarnation)
+            try:
+                await check_incarnation(session, address, identity.incarnation)
+            except UnsafeShard as error:  # to whoever uses an open store, the shard is away until a person mends it
+                raise Unavailable(str(error)) from error
 
         async def prepare_apply(session: Session) -> None:
             await prepare(session)
