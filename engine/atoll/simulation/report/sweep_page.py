@@ -81,12 +81,14 @@ def _sentence(result: SweepResult) -> str:
     match result.verdict:
         case Verdict.VALID:
             return f"No promise was broken in {runs}."
-        case Verdict.VIOLATED if result.differences:
-            return (
-                f"{plural(len(result.differences), 'run')} of {runs} could not be repeated: no replay can be trusted."
-            )
         case Verdict.VIOLATED:
-            return f"A promise was broken in {violated:,} of {runs}."
+            broken = (
+                f"A promise was broken in {violated:,} of {runs}."
+                if violated
+                else f"No promise was broken in {runs}."
+            )
+            lost = f" {len(result.differences):,} could not be repeated, so that no replay can be trusted."
+            return broken + (lost if result.differences else "")
         case Verdict.UNKNOWN:
             return f"Nothing was seen broken in {runs}, but not everything could be judged ({unknown:,} unknown)."
 

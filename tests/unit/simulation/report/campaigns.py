@@ -68,8 +68,8 @@ def measures(writes: float, served: float, lost: float) -> Mapping[Measure, floa
 
 def comparison(failed: Sequence[str] = ()) -> Comparison:
     """B writes more slowly, serves more and discards nothing."""
-    a = [measures(3.0 + seed / 10, 0.9, 12.0 + seed) for seed in range(4)]
-    b = [measures(8.0 + seed / 10, 1.0, 0.0) for seed in range(4)]
+    a = [measures(3.0 + seed, 0.9, 12.0 + seed) for seed in range(4)]
+    b = [measures(8.0 + seed, 1.0, 0.0) for seed in range(4)]
     return Comparison(
         a="two-regions",
         b=LONG,
