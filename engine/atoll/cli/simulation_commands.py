@@ -75,7 +75,9 @@ def run_many(
             fail_fast=fail_fast,
             tell=lambda progress: count(progress.done, progress.planned, _said(progress)),
         )
-    page = pages.write(_sweep_name(selection), render_sweep_page(result, selection.replay)) if pages.wanted else None
+    page = (
+        pages.write(f"sweep-{selection.label}", render_sweep_page(result, selection.replay)) if pages.wanted else None
+    )
     failure = _page_of_first_failure(selection, result, page)
     if as_json:
         print_json(sweep_json(result, selection.replay, page, failure))
@@ -86,11 +88,6 @@ def run_many(
     if result.stopped == "interrupted" and not as_json:
         raise Interrupted(f"{len(result.outcomes):,} of {plural(result.planned, 'run')} had ended")
     return ExitCode.INTERRUPTED if result.stopped == "interrupted" else CODES[result.verdict]
-
-
-def _sweep_name(selection: Selection) -> str:
-    names = [scenario.name for scenario in selection.scenarios]
-    return f"sweep-{names[0]}" if len(names) == 1 else f"sweep-of-{len(names)}"
 
 
 def _said(progress: sweep.Progress) -> str:

@@ -42,7 +42,7 @@ def _headline(result: SweepResult) -> Text:
     names = listed(dict.fromkeys(outcome.job.scenario.name for outcome in result.outcomes))
     ended = len(result.outcomes)
     runs = plural(ended, "run") if ended == result.planned else f"{ended:,} of {plural(result.planned, 'run')}"
-    pace = f"{ended / result.real_seconds:.1f} a second" if result.real_seconds else ""
+    pace = f"{duration(result.real_seconds / ended)} each" if ended else ""
     style = STYLES[result.verdict]
     return Text.assemble(
         (f" {result.verdict.upper()} ", f"bold reverse {style}"),

@@ -18,6 +18,8 @@ from atoll.simulation.scenario.scenario import Group, Scenario
 
 ALL = "all"
 FIRST_SEED = 1
+_NAMES_MAX = 3
+"""Names that a label spells out. Larger: names of files that no file system takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Selection:
     """Scenarios and how to name them again. ``left_out``: those of a group that do not fit the configuration, and
     why."""
 
+    label: str
+    """What was asked for, as part of a file's name."""
     files: Sequence[tuple[Scenario, Path]]
     configuration: Path | None
     left_out: Sequence[str] = ()
@@ -66,7 +70,12 @@ def select(names: Sequence[str], configuration: Path | None = None) -> Selection
     if not files:
         reasons = f": {left_out[0]}" if left_out else ""
         raise InvalidConfiguration(f"there is no scenario to run in {', '.join(names)}{reasons}")
-    return Selection(files=tuple(files.values()), configuration=configuration, left_out=tuple(left_out))
+    return Selection(
+        label="-".join(Path(name).stem for name in names) if len(names) <= _NAMES_MAX else f"{len(names)}-scenarios",
+        files=tuple(files.values()),
+        configuration=configuration,
+        left_out=tuple(left_out),
+    )
 
 
 def select_one(name: str, configuration: Path | None = None) -> Scenario:

@@ -163,13 +163,20 @@ class _Shrinker:
         return min(finding.at for finding in findings_of(result) if Failure.by(finding) == wanted)
 
     def _round(self) -> bool:
-        """Every step once; whether any of them helped."""
+        """Every step once, those that save most of all later runs first; whether any of them helped."""
         before = self._best
+        self._drop_groups("workloads", lambda operation: operation.workload)
+        self._drop_groups("clients", lambda operation: operation.client)
         self._drop_faults()
         self._drop_operations()
         for doing, reduction in _STEPS:
             self._greedily(doing, reduction)
         return self._best is not before
+
+    def _drop_groups(self, word: str, key: Callable[[PlannedOperation], str]) -> None:
+        self._say(f"dropping {word}")
+        case = self._best
+        ddmin(groups(case, key), lambda parts: self._fails(joined(case, parts)))
 
     def _drop_faults(self) -> None:
         self._say("dropping faults")
@@ -177,16 +184,9 @@ class _Shrinker:
         ddmin(case.plan.faults, lambda faults: self._fails(case.with_faults(faults)))
 
     def _drop_operations(self) -> None:
-        """By workload, by client, then by chunks of any."""
-        for word, key in (("workloads", lambda o: o.workload), ("clients", lambda o: o.client)):
-            self._say(f"dropping {word}")
-            self._drop_groups(self._best, key)
         self._say("dropping operations")
         case = self._best
         ddmin(case.plan.operations, lambda operations: self._fails(case.with_operations(operations)))
-
-    def _drop_groups(self, case: Case, key: Callable[[PlannedOperation], str]) -> None:
-        ddmin(groups(case, key), lambda parts: self._fails(joined(case, parts)))
 
     def _greedily(self, doing: str, reduction: Reduction) -> None:
         """Take the first reduction that still fails, and begin again from there."""
