@@ -270,6 +270,10 @@ CLOCK_BOUND_AHEAD_MS: Final = 2_000
 """How far ahead the persisted upper bound of a region's clock is kept. Larger: the clock may jump so far at a
 restart; smaller: the bound is written more often."""
 
+CLOCK_STEP_AHEAD_MS: Final = 2
+"""How far the bound is raised above a hybrid clock that is itself ahead of the wall clock: each step has room for
+65,536 timestamps. Larger: many starts in a row, each above the bound of the one before, drive the clock ahead."""
+
 # -- the keyspace -------------------------------------------------------------------------------------------------
 
 INITIAL_RANGES_PER_SHARD: Final = 4

@@ -13,7 +13,7 @@ import asyncio
 from atoll.causality.hybrid_clock import HybridClock
 from atoll.errors import OutcomeUnknown, Unavailable
 from atoll.instant import LOGICAL_MAX, Timestamp, timestamp, wall_ms
-from atoll.limits import CLOCK_BOUND_AHEAD_MS
+from atoll.limits import CLOCK_BOUND_AHEAD_MS, CLOCK_STEP_AHEAD_MS
 from atoll.ports import Catalog, Clock
 
 
@@ -34,7 +34,7 @@ class ClockKeeper:
     async def open(cls, clock: Clock, catalog: Catalog) -> ClockKeeper:
         """Start above everything the region may have used. Raises what the catalog raises."""
         floor = await catalog.clock_bound()
-        bound = _bound_above(max(clock.wall_ms(), wall_ms(floor)))
+        bound = _bound_above(clock.wall_ms(), floor)
         await catalog.raise_clock_bound(bound)
         return cls(clock, catalog, floor, bound)
 
@@ -68,12 +68,14 @@ class ClockKeeper:
 
     async def prepare(self) -> None:
         """Keep the bound ahead; called before each group of ticks. Waits only when there is no room at all."""
-        room_ms = wall_ms(self._bound) - max(self._clock.wall_ms(), wall_ms(self._hybrid.last))
-        if room_ms > CLOCK_BOUND_AHEAD_MS // 2:
+        bound_ms = wall_ms(self._bound)
+        above_wall_ms = bound_ms - self._clock.wall_ms()
+        above_last_ms = bound_ms - wall_ms(self._hybrid.last)
+        if above_wall_ms > CLOCK_BOUND_AHEAD_MS // 2 and above_last_ms > CLOCK_STEP_AHEAD_MS // 2:
             return
         if self._raising is None or self._raising.done():
             self._raising = asyncio.create_task(self._raise_bound())
-        if room_ms <= 0:
+        if min(above_wall_ms, above_last_ms) <= 0:
             await asyncio.shield(self._raising)
 
     async def close(self) -> None:
@@ -82,7 +84,7 @@ class ClockKeeper:
             await asyncio.gather(self._raising, return_exceptions=True)
 
     async def _raise_bound(self) -> None:
-        bound = _bound_above(max(self._clock.wall_ms(), wall_ms(self._hybrid.last)))
+        bound = _bound_above(self._clock.wall_ms(), self._hybrid.last)
         try:
             await self._catalog.raise_clock_bound(bound)
         except (Unavailable, OutcomeUnknown):
@@ -93,5 +95,8 @@ class ClockKeeper:
         return min(self._clock.wall_ms(), wall_ms(self._bound))
 
 
-def _bound_above(wall: int) -> Timestamp:
-    return timestamp(wall + CLOCK_BOUND_AHEAD_MS, LOGICAL_MAX)
+def _bound_above(wall: int, last: Timestamp) -> Timestamp:
+    """Well ahead of the wall clock, and barely above ``last``: a start takes the old bound for the last timestamp
+    used, and would otherwise go further ahead of the wall clock with each start."""
+    ahead_ms = max(wall + CLOCK_BOUND_AHEAD_MS, wall_ms(last) + CLOCK_STEP_AHEAD_MS)
+    return timestamp(ahead_ms, LOGICAL_MAX)

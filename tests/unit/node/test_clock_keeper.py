@@ -8,7 +8,7 @@ import pytest
 
 from atoll.errors import ClockTooFarAhead, Unavailable
 from atoll.ids import ShardName, ZoneName
-from atoll.instant import LOGICAL_MAX, Timestamp, timestamp, wall_ms
+from atoll.instant import LOGICAL_MAX, ZERO, Timestamp, timestamp, wall_ms
 from atoll.keyspace.shard_map import initial_map
 from atoll.limits import CLOCK_AHEAD_MAX_MS, CLOCK_BOUND_AHEAD_MS
 from atoll.node.clock_keeper import ClockKeeper
@@ -122,3 +122,17 @@ async def test_region_that_does_not_write_accepts_what_others_write_later(catalo
     keeper.observe(timestamp(clock.wall + CLOCK_AHEAD_MAX_MS))
     with pytest.raises(ClockTooFarAhead):
         keeper.observe(timestamp(clock.wall + CLOCK_AHEAD_MAX_MS + 1))
+
+
+async def test_many_starts_in_a_row_do_not_drive_the_clock_ahead(catalog: LosableCatalog) -> None:
+    clock = HandClock(1_000_000)
+    last = ZERO
+    for _ in range(200):
+        keeper = await ClockKeeper.open(clock, catalog)
+        await keeper.prepare()
+        stamp = keeper.tick()
+        assert stamp > last
+        last = stamp
+        await keeper.close()
+        clock.wall += 10
+    assert wall_ms(last) - clock.wall <= CLOCK_BOUND_AHEAD_MS
