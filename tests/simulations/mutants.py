@@ -216,19 +216,19 @@ _raise_bound = ClockKeeper._raise_bound
 async def _bound_in_memory(self: ClockKeeper) -> None:
     from atoll.node.clock_keeper import _bound_above
 
-    self._bound = _bound_above(self._clock.wall_ms() + 60_000)
+    self._bound = _bound_above(self._clock.wall_ms() + 60_000, Timestamp(0))
 
 
 async def _open_without_floor(clock: Any, _catalog: Any) -> ClockKeeper:
     from atoll.node.clock_keeper import _bound_above
 
-    return ClockKeeper(clock, _catalog, Timestamp(0), _bound_above(clock.wall_ms()))
+    return ClockKeeper(clock, _catalog, Timestamp(0), _bound_above(clock.wall_ms(), Timestamp(0)))
 
 
 _mutant(
     "clock-bound-not-persisted",
     "I14",
-    "clock-steps-back",
+    "time-server-gone-mad",
     "a node starts from its wall clock, not from the bound that was persisted",
     (ClockKeeper, "_raise_bound", _bound_in_memory),
     (ClockKeeper, "open", staticmethod(_open_without_floor)),

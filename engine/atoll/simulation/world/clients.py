@@ -19,7 +19,7 @@ from atoll.client.client import Client
 from atoll.client.door import Door
 from atoll.client.tokens import SEPARATOR, split_token
 from atoll.crdt.operations import Delete, Put, Update
-from atoll.errors import AtollError, CallerError, Retryable, StaleRoute
+from atoll.errors import AtollError, CallerError, ClockTooFarAhead, Retryable, StaleRoute
 from atoll.ids import RegionName
 from atoll.requests import Found, Get, Mutate
 from atoll.simulation.history import Entry, Status
@@ -209,7 +209,7 @@ def _doubtful(planned: PlannedOperation) -> Status:
 
 def _status_of(failure: AtollError, planned: PlannedOperation) -> Status:
     """Only errors that promise that nothing was written leave a write certain."""
-    certain = isinstance(failure, (CallerError, Retryable, StaleRoute))
+    certain = isinstance(failure, (CallerError, Retryable, StaleRoute, ClockTooFarAhead))
     return Status.FAILED if certain else _doubtful(planned)
 
 
