@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.fixtures.command_line import SMALL_RING, run_atoll
+from tests.fixtures.command_line import SMALL_RING, run_atoll, wait_until
 
 from atoll import __version__
 from atoll.simulation.campaign.selection import select
@@ -148,3 +154,76 @@ def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
     run = run_atoll("simulate", command, "--help", cwd=tmp_path)
     assert run.returncode == 0
     assert f"atoll simulate {command} " in run.stdout.replace(f"Usage: atoll simulate {command} ", "", 1)
+
+
+def test_run_is_judged_and_its_replay_is_the_same_run(tmp_path: Path) -> None:
+    (tmp_path / "storm.toml").write_text(STORY + CABLE + "[run]\nseconds = 4\n")
+    first = run_atoll("simulate", "run", "storm.toml", "--seed", "7", "--json", cwd=tmp_path)
+    assert first.returncode == 0, first.stdout + first.stderr
+    told = json.loads(first.stdout)
+    assert told["verdict"] == "valid"
+    assert "<html" in (tmp_path / told["page"]).read_text()
+    again = run_atoll(*told["replay"].split()[1:], "--json", cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert without_real_time(json.loads(again.stdout)) == without_real_time(told)
+
+
+def without_real_time(value: Any) -> Any:
+    """What of a run's JSON is the same on every machine."""
+    match value:
+        case dict():
+            return {key: without_real_time(item) for key, item in value.items() if key != "real_seconds"}
+        case list():
+            return [without_real_time(item) for item in value]
+        case _:
+            return value
+
+
+def test_sweep_ends_at_an_interrupt_with_what_is_known_and_leaves_no_process(tmp_path: Path) -> None:
+    """As from a terminal, where Ctrl-C reaches every process of the foreground."""
+    (tmp_path / "storm.toml").write_text(STORY + "[run]\nseconds = 2\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ATOLL_")}
+    command = [
+        sys.executable,
+        "-m",
+        "atoll.cli.main",
+        "simulate",
+        "run",
+        "storm.toml",
+        "--seeds",
+        "5000",
+        "--jobs",
+        "2",
+    ]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            wait_until(lambda: len(group_members(process.pid)) >= 3, seconds=60)
+            os.killpg(process.pid, signal.SIGINT)
+            said, noted = process.communicate(timeout=60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 130, said + noted
+    assert "(interrupted)" in said
+    assert "of 5,000 runs had ended" in noted
+    assert "Traceback" not in noted
+    wait_until(lambda: not group_members(process.pid))
+
+
+def group_members(group: int) -> list[int]:
+    """The processes of a process group that are alive."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            state, _, process_group = (entry / "stat").read_text().rpartition(") ")[2].split()[:3]
+            if int(process_group) == group and state != "Z":
+                found.append(int(entry.name))
+    return found
