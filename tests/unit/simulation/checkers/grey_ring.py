@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
+from tests.unit.simulation.checkers.grey_words import CITY, PERSON, SCHEMA, asked, parts, topology
 from xxhash import xxh3_64
 
 from atoll.causality.cut import Cut
 from atoll.causality.dot import Dot
 from atoll.causality.hybrid_clock import HybridClock
 from atoll.crdt.codec import decode_record, encode_record
-from atoll.crdt.operations import Add, Clear, Delete, Increment, Remove, Set, Update, Write
+from atoll.crdt.operations import Write
 from atoll.crdt.record import Record
-from atoll.crdt.schema import Rule, Schema
-from atoll.ids import CollectionName, Origin, RecordId, RegionName, ShardName, ZoneName, actor_of
+from atoll.ids import Origin, RecordId, RegionName, ZoneName, actor_of
 from atoll.instant import ZERO, Timestamp
-from atoll.keyspace.key_range import KeyRange
 from atoll.keyspace.placement import place
 from atoll.keyspace.position import zone_range
-from atoll.keyspace.topology import Collection, Region, Shard, Strategy, Topology, Zone
 from atoll.ports import Outcome, Ownership, RowWrite, StoredRecord
 from atoll.replication.messages import BatchPart
 from atoll.replication.rows import decode_rows
@@ -37,37 +34,7 @@ from atoll.simulation.plan import Action, PlannedOperation
 from atoll.simulation.storage.memory_shard import MemoryShard
 from atoll.simulation.verdict import CheckerResult, Finding, Verdict
 
-CITY = CollectionName("city")
-PERSON = CollectionName("person")
-EU = ZoneName("eu")
-SCHEMA = Schema(fields={"tags": Rule.ADD_WINS_SET, "visits": Rule.COUNTER, "title": Rule.LWW})
-
-FRANKFURT, TOKYO, OREGON = RegionName("frankfurt"), RegionName("tokyo"), RegionName("oregon")
-
 Tamper = Callable[[Observation], Sequence[Observation]]
-
-
-def origin(region: str, shard: str = "s1") -> Origin:
-    return Origin(RegionName(region), ShardName(shard))
-
-
-def topology(shards: int) -> Topology:
-    """Three regions; ``person`` may be split over zones, of which ``eu`` belongs to Frankfurt and Oregon alone."""
-    names = (FRANKFURT, OREGON, TOKYO)
-    found = [Shard(name=ShardName(f"s{number}"), dsn=None) for number in range(1, shards + 1)]
-    zones = {
-        ZoneName("global"): Zone(name=ZoneName("global"), home=FRANKFURT, regions=names),
-        EU: Zone(name=EU, home=FRANKFURT, regions=(FRANKFURT, OREGON)),
-    }
-    return Topology(
-        ring="test",
-        regions={name: Region(name=name, nodes=(), shards=found) for name in names},
-        zones=zones,
-        collections={
-            CITY: Collection(name=CITY, schema=SCHEMA, strategy=Strategy.HASH),
-            PERSON: Collection(name=PERSON, schema=SCHEMA, strategy=Strategy.HYBRID),
-        },
-    )
 
 
 @dataclass
@@ -108,7 +75,7 @@ class Ring:
         shard = self.shards[origin] = MemoryShard(origin)
         self.joined[origin] = 0
         for zone in self.topology.hosted_zones(origin.region):
-            for part in _parts(zone_range(zone.name), self.count)[number :: self.count]:
+            for part in parts(zone_range(zone.name), self.count)[number :: self.count]:
                 shard.claim(Ownership(range=part, epoch=1))
 
     # -- what happens ---------------------------------------------------------------------------------------------
@@ -403,49 +370,3 @@ class Ring:
     def anomalies(self, *, converged: bool = True) -> set[tuple[str, str]]:
         """Checker and anomaly of everything found."""
         return {(finding.checker, finding.anomaly) for finding in self.findings(converged=converged)}
-
-
-def asked(write: Write) -> tuple[Action, str | None, Any]:
-    """A write as the plan would have it."""
-    match write:
-        case Delete():
-            return Action.DELETE, None, None
-        case Update(operations=(operation,)):
-            match operation:
-                case Set(field=name, value=value):
-                    return Action.SET, name, value
-                case Add(field=name, elements=(element,)):
-                    return Action.ADD, name, element
-                case Remove(field=name, elements=(element,)):
-                    return Action.REMOVE, name, element
-                case Increment(field=name, amount=amount):
-                    return Action.INCREMENT, name, amount
-                case Clear(field=name):
-                    return Action.RESET, name, None
-    raise AssertionError(f"no plan has {write}")
-
-
-def added(element: Any) -> Write:
-    return Update((Add("tags", (element,)),))
-
-
-def removed(element: Any) -> Write:
-    return Update((Remove("tags", (element,)),))
-
-
-def titled(value: Any) -> Write:
-    return Update((Set("title", value),))
-
-
-def visited(amount: int = 1) -> Write:
-    return Update((Increment("visits", amount),))
-
-
-def cleared(name: str) -> Write:
-    return Update((Clear(name),))
-
-
-def _parts(whole: KeyRange, count: int) -> Sequence[KeyRange]:
-    assert whole.high is not None, "a zone ends"
-    cuts = [whole.low, *(whole.low + bytes([256 * number // count]) for number in range(1, count)), whole.high]
-    return [KeyRange(low, high) for low, high in pairwise(cuts)]

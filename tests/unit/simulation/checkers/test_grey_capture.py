@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.unit.simulation.checkers.grey_ring import (
-    EU,
-    FRANKFURT,
-    OREGON,
-    TOKYO,
-    Ring,
-    added,
-    origin,
-    titled,
-    visited,
-)
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import EU, FRANKFURT, OREGON, TOKYO, added, origin, titled, visited
 from xxhash import xxh3_64
 
 from atoll.causality.cut import Cut

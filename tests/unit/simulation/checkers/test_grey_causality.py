@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.unit.simulation.checkers.grey_ring import FRANKFURT, OREGON, TOKYO, Ring, added, origin, titled
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import FRANKFURT, OREGON, TOKYO, added, origin, titled
 
 from atoll.causality.context import Context
 from atoll.causality.cut import Cut

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.simulation.checkers.grey_ring import (
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import (
     EU,
     FRANKFURT,
     SCHEMA,
     TOKYO,
-    Ring,
     added,
     cleared,
     origin,

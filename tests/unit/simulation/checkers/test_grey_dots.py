@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.unit.simulation.checkers.grey_ring import FRANKFURT, TOKYO, Ring, added, origin, titled, visited
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import FRANKFURT, TOKYO, added, origin, titled, visited
 
 from atoll.crdt.codec import decode_record, encode_record
 from atoll.simulation.observations import Committed, Minted, Observation

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.unit.simulation.checkers.grey_ring import FRANKFURT, TOKYO, Ring, added, origin, titled, visited
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import FRANKFURT, TOKYO, added, origin, titled, visited
 
 from atoll.simulation.history import Status
 from atoll.simulation.observations import Committed, Observation, Rewound

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.unit.simulation.checkers.grey_ring import FRANKFURT, Ring, added, origin
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import FRANKFURT, added, origin
 
 from atoll.ids import ZoneName
 from atoll.keyspace.position import zone_range

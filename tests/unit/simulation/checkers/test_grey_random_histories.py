@@ -5,12 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from tests.unit.simulation.checkers.grey_ring import (
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import (
     EU,
     FRANKFURT,
     OREGON,
     TOKYO,
-    Ring,
     added,
     cleared,
     removed,

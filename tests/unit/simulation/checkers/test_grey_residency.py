@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.unit.simulation.checkers.grey_ring import EU, FRANKFURT, OREGON, TOKYO, Ring, added, origin, titled
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import EU, FRANKFURT, OREGON, TOKYO, added, origin, titled
 
 from atoll.crdt.packing import pack
 from atoll.keyspace.position import zone_range

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from tests.unit.simulation.checkers.grey_ring import FRANKFURT, OREGON, TOKYO, Ring, added, origin, titled
+from tests.unit.simulation.checkers.grey_ring import Ring
+from tests.unit.simulation.checkers.grey_words import FRANKFURT, OREGON, TOKYO, added, origin, titled
 
 from atoll import limits
 from atoll.crdt.codec import decode_record
