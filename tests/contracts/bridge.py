@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from atoll.ids import Origin
 from atoll.keyspace.shard_map import ShardMap
+from atoll.simulation.loop.errors import SimulationError
 from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.scenario.scenario import DiskSettings
 from atoll.simulation.storage.database import Database
@@ -48,8 +49,13 @@ class Bridge:
     def _go_on(self, real: asyncio.AbstractEventLoop) -> None:
         self._is_due = False
         waiting = asyncio.wait([task for task, _ in self._calls], return_when=asyncio.FIRST_COMPLETED)
+        asyncio._set_running_loop(None)  # the real loop stands still meanwhile
         try:
             self.loop.run_until_complete(waiting)
+        except SimulationError as error:
+            for _, answer in self._calls:
+                answer.set_exception(error)
+            raise
         finally:
             asyncio._set_running_loop(real)
         done = [call for call in self._calls if call[0].done()]

@@ -135,14 +135,24 @@ class Pool:
         self._free = asyncio.Semaphore(size)
         self._connect = connect
         self._idle: list[Connection] = []
-        self._busy: list[Connection] = []
+        self._busy: dict[int, Connection] = {}
         self._closed = False
 
-    async def within(self, action: Callable[[Connection], Awaitable[T]]) -> T:
-        """Do something with a connection."""
+    async def ask(self, statement: Statement, seconds: float) -> Any:
+        """One statement on a connection of the pool."""
         async with self._free:
             connection = await self._take()
-            self._busy.append(connection)
+            try:
+                answer = await connection.ask(statement, seconds)
+            finally:
+                del self._busy[connection.serial]
+            self._put(connection)
+            return answer
+
+    async def within(self, action: Callable[[Connection], Awaitable[T]]) -> T:
+        """Several statements on one connection."""
+        async with self._free:
+            connection = await self._take()
             try:
                 answer = await action(connection)
             except BaseException:
@@ -150,11 +160,8 @@ class Pool:
                     connection.close()
                 raise
             finally:
-                self._busy.remove(connection)
-            if self._closed:
-                connection.close()
-            elif not connection.closed:
-                self._idle.append(connection)
+                del self._busy[connection.serial]
+            self._put(connection)
             return answer
 
     def close(self) -> None:
@@ -163,7 +170,7 @@ class Pool:
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
-        for connection in self._busy:
+        for connection in self._busy.values():
             connection.lost()
 
     async def _take(self) -> Connection:
@@ -172,5 +179,14 @@ class Pool:
         while self._idle:
             connection = self._idle.pop()
             if not connection.closed:
-                return connection
-        return await self._connect()
+                break
+        else:
+            connection = await self._connect()
+        self._busy[connection.serial] = connection
+        return connection
+
+    def _put(self, connection: Connection) -> None:
+        if self._closed:
+            connection.close()
+        elif not connection.closed:
+            self._idle.append(connection)

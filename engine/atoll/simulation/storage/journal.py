@@ -6,9 +6,8 @@ that ends takes all earlier records along; a crash in the middle of flushes keep
 
 from __future__ import annotations
 
-import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -57,9 +56,10 @@ class Journal:
         del self._pending[pending.place]
         self._flushed = max(self._flushed, pending.place)
 
-    def crash(self, rng: random.Random) -> tuple[Sequence[PendingCommit], Sequence[PendingCommit]]:
-        """The server dies: which of the commits being flushed survive, in order, and which are lost."""
-        cut = rng.randint(self._flushed, self._last)
+    def crash(self, choose: Callable[[int, int], int]) -> tuple[Sequence[PendingCommit], Sequence[PendingCommit]]:
+        """The server dies: which of the commits being flushed survive, in order, and which are lost. ``choose`` draws
+        how far the log was flushed, from what is certain to what was written."""
+        cut = choose(self._flushed, self._last)
         kept = [each for place, each in self._pending.items() if place <= cut]
         lost = [each for place, each in self._pending.items() if place > cut]
         self._pending.clear()

@@ -170,7 +170,7 @@ class Server:
     def _stop(self) -> None:
         """The server dies. Of the commits that were being flushed a prefix is durable; the rest never happened."""
         self.loop.crash(self.host)
-        kept, lost = self._journal.crash(self._random)
+        kept, lost = self._journal.crash(self._random.randint)
         self.bites["crash_shard: commits lost"] += len(lost)
         self.bites["crash_shard: commits kept that nobody heard of"] += len(kept)
         self._recovering = kept

@@ -81,11 +81,8 @@ class SimulatedCatalog:
         return connection
 
     async def _ask(self, statement: Statement, *, outcome_matters: bool = False) -> Any:
-        async def attempt(connection: Connection) -> Any:
-            return await connection.ask(statement, limits.CATALOG_SECONDS_MAX)
-
         try:
-            return await self._pool.within(attempt)
+            return await self._pool.ask(statement, limits.CATALOG_SECONDS_MAX)
         except _FAILURES as error:
             if outcome_matters:
                 raise OutcomeUnknown(f"{self._where} broke off in a write: {error}") from error

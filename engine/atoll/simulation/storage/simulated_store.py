@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from atoll import limits
 from atoll.causality.cut import Cut
-from atoll.errors import InvalidValue, OutcomeUnknown, Unavailable
+from atoll.errors import InvalidValue, OutcomeUnknown, Unavailable, UnsafeShard
 from atoll.ids import CollectionName, Origin, RecordId, RegionName, actor_of
 from atoll.keyspace.key_range import KeyRange
 from atoll.ports import (
@@ -62,11 +62,20 @@ async def _connect(database: Database, client: Host) -> Connection:
     try:
         await connection.open(database.check_history, limits.SHARD_CONNECT_SECONDS_MAX)
     except _FAILURES as error:
-        raise _unavailable(database.origin, "reach", error) from error
+        raise _unavailable(database.origin, error) from error
     return connection
 
 
-def _unavailable(origin: Origin, verb: str, error: BaseException) -> Unavailable:
+async def _connect_again(database: Database, client: Host) -> Connection:
+    """To whoever uses an open store, a server with another history is away, until a person mends it."""
+    try:
+        return await _connect(database, client)
+    except UnsafeShard as error:
+        raise Unavailable(str(error)) from error
+
+
+def _unavailable(origin: Origin, error: BaseException) -> Unavailable:
+    verb = "use" if isinstance(error, Refused) else "reach"
     return Unavailable(f"could not {verb} shard {origin.shard} of {origin.region}: {error}")
 
 
@@ -78,7 +87,7 @@ class SimulatedShardStore:
         self._identity = identity
 
         def pool(size: int) -> Pool:
-            return Pool(f"the store of {identity.origin}", size, partial(_connect, database, client))
+            return Pool(f"the store of {identity.origin}", size, partial(_connect_again, database, client))
 
         self._writes = pool(limits.SHARD_WRITE_CONNECTIONS)
         self._reads = pool(limits.SHARD_READ_CONNECTIONS)
@@ -208,14 +217,13 @@ class SimulatedShardStore:
     async def _ask(
         self, pool: Pool, statement: Statement, seconds: float = limits.SHARD_STATEMENT_SECONDS_MAX
     ) -> Any:
-        async def attempt(connection: Connection) -> Any:
-            return await connection.ask(statement, seconds)
-
-        return await self._within(pool, attempt)
+        try:
+            return await pool.ask(statement, seconds)
+        except _FAILURES as error:
+            raise _unavailable(self._identity.origin, error) from error
 
     async def _within(self, pool: Pool, attempt: Callable[[Connection], Awaitable[T]]) -> T:
         try:
             return await pool.within(attempt)
         except _FAILURES as error:
-            verb = "use" if isinstance(error, Refused) else "reach"
-            raise _unavailable(self._identity.origin, verb, error) from error
+            raise _unavailable(self._identity.origin, error) from error
