@@ -53,7 +53,7 @@ def recall(token: str, scenario: Path | None, config: Path | None, *, anyway: bo
 def run_one(selection: Selection, job: Job, pages: Pages, *, as_json: bool) -> ExitCode:
     """One run, its verdict and its page."""
     try:
-        with doing(f"{job.scenario.name}, seed {job.seed}"), Isolated(runs.run_for_real) as run:
+        with doing(f"{job.scenario.name}, seed {job.seed}"), Isolated(runs.run_simulated) as run:
             result = run(job.scenario, job.seed, record=pages.wanted)
     except RunLost as lost:
         report("unknown", str(lost), as_json=as_json)
@@ -71,7 +71,7 @@ def run_many(
         result = sweep.sweep(
             jobs,
             processes=processes,
-            run=runs.run_for_real,
+            run=runs.run_simulated,
             fail_fast=fail_fast,
             tell=lambda progress: count(progress.done, progress.planned, _said(progress)),
         )
@@ -102,7 +102,7 @@ def _page_of_first_failure(selection: Selection, result: sweep.SweepResult, page
         return None
     job = result.violated[0].job
     try:
-        with doing("drawing the first failure"), Isolated(runs.run_for_real) as run:
+        with doing("drawing the first failure"), Isolated(runs.run_simulated) as run:
             again = run(job.scenario, job.seed, record=True)
     except RunLost:
         return None
@@ -118,7 +118,7 @@ def shrink(job: Job, out: Path | None, budget: shrinking.Budget, *, as_json: boo
     if file.suffix != ".toml":
         raise InvalidValue(f"--out {file}: a scenario's file ends in .toml")
     case = Case.of_seed(job.scenario, job.seed)
-    with Isolated(runs.run_for_real) as run:
+    with Isolated(runs.run_simulated) as run:
         shrunk = _shrunk(case, run, budget, as_json=as_json)
         if shrunk is None:
             return ExitCode.UNKNOWN
@@ -200,7 +200,7 @@ def predict(scenario: Scenario, seeds: Sequence[int], pages: Pages, *, processes
             scenario,
             seeds,
             processes=processes,
-            run=runs.run_for_real,
+            run=runs.run_simulated,
             tell=lambda done, planned: count(done, planned, ""),
         )
     page = pages.write(f"predict-{scenario.name}", render_prediction_page(found)) if pages.wanted else None
@@ -229,7 +229,7 @@ def compare(
             b,
             seeds,
             processes=processes,
-            run=runs.run_for_real,
+            run=runs.run_simulated,
             tell=lambda done, planned: count(done, planned, ""),
         )
     name = "-".join(("compare", *(Path(side).stem for side in names)))

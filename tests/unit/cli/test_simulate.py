@@ -56,7 +56,7 @@ class Atoll:
         self._captured = captured
 
     def __call__(self, run: Runner, *arguments: str, code: int) -> str:
-        self._monkeypatch.setattr(runs, "run_for_real", run)
+        self._monkeypatch.setattr(runs, "run_simulated", run)
         assert application.run(["simulate", *arguments]) == code
         assert not multiprocessing.active_children()
         return self._captured.readouterr().out

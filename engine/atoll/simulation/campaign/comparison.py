@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from atoll.simulation.campaign.measures import Measure, Measures, Topic, Unit, measured
 from atoll.simulation.campaign.prediction import limits_of
-from atoll.simulation.campaign.runs import Runner, run_for_real
+from atoll.simulation.campaign.runs import Runner, run_simulated
 from atoll.simulation.campaign.workers import Done, Workers
 from atoll.simulation.limits import RUN_REAL_SECONDS_MAX
 from atoll.simulation.scenario.scenario import Scenario
@@ -84,7 +84,7 @@ def compare(
     seeds: Sequence[int],
     *,
     processes: int,
-    run: Runner = run_for_real,
+    run: Runner = run_simulated,
     seconds_max: float = RUN_REAL_SECONDS_MAX,
     tell: Callable[[int, int], None] = lambda _done, _planned: None,
 ) -> Comparison:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from atoll.errors import InvalidConfiguration
 from atoll.simulation.campaign.measures import Estimate, Measure, Measures, estimates, measured, served
-from atoll.simulation.campaign.runs import Runner, run_for_real
+from atoll.simulation.campaign.runs import Runner, run_simulated
 from atoll.simulation.campaign.situations import Situation, calm, middle_third, situations
 from atoll.simulation.campaign.workers import Done, Workers
 from atoll.simulation.limits import RUN_REAL_SECONDS_MAX
@@ -50,7 +50,7 @@ def predict(
     seeds: Sequence[int],
     *,
     processes: int,
-    run: Runner = run_for_real,
+    run: Runner = run_simulated,
     seconds_max: float = RUN_REAL_SECONDS_MAX,
     tell: Callable[[int, int], None] = lambda _done, _planned: None,
 ) -> Prediction:

@@ -37,8 +37,8 @@ def findings_of(result: RunResult) -> Sequence[Finding]:
     return sorted(found, key=lambda finding: (finding.at, finding.checker, finding.anomaly))
 
 
-def run_for_real(scenario: Scenario, seed: int, plan: Plan | None = None, *, record: bool = False) -> RunResult:
-    """The :class:`Runner` that simulates. It loads the engine only when it is first called."""
+def run_simulated(scenario: Scenario, seed: int, plan: Plan | None = None, *, record: bool = False) -> RunResult:
+    """The :class:`Runner` that really simulates. It loads the engine only when it is first called."""
     from atoll.simulation.running import run
 
     return run(scenario, seed, plan, record=record)

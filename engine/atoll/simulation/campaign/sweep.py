@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
-from atoll.simulation.campaign.runs import Runner, run_for_real
+from atoll.simulation.campaign.runs import Runner, run_simulated
 from atoll.simulation.campaign.seeds import Job, chosen_twice
 from atoll.simulation.campaign.workers import Done, Workers
 from atoll.simulation.limits import RUN_REAL_SECONDS_MAX
@@ -119,7 +119,7 @@ def sweep(
     jobs: Sequence[Job],
     *,
     processes: int,
-    run: Runner = run_for_real,
+    run: Runner = run_simulated,
     fail_fast: bool = False,
     seconds_max: float = RUN_REAL_SECONDS_MAX,
     tell: Callable[[Progress], None] = lambda _: None,
