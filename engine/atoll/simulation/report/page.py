@@ -14,12 +14,13 @@ from atoll.simulation.report.drawing.availability_strip import availability_stri
 from atoll.simulation.report.drawing.curves import backlog_curves, staleness_curves
 from atoll.simulation.report.drawing.lanes import lanes_picture
 from atoll.simulation.report.figures import Figures, figures
+from atoll.simulation.report.findings import finding_classes
 from atoll.simulation.report.page_rows import (
     availability_tables,
     backlog_rows,
     conflict_rows,
     discarded_rows,
-    finding_rows,
+    finding_blocks,
     heat_matrices,
     promise_rows,
 )
@@ -36,8 +37,8 @@ INCIDENTS_MAX = 40
 TABLES_MAX = 6
 """Faults whose availability is shown one by one. Larger: the same."""
 
-FINDINGS_MAX = 20
-"""Findings told with their operations. Larger: the same."""
+FINDINGS_MAX = 3
+"""Findings of one kind told with their operations. Larger: the same."""
 
 
 DISCARDED_MAX = 20
@@ -57,7 +58,7 @@ def render_page(result: RunResult, replay: str = "") -> str:
     found = figures(result)
     entries = asked_by_clients(result.history)
     seconds = max([result.plan.seconds, *(sample.at for sample in result.samples[-1:])])
-    findings = finding_rows(result)
+    findings = finding_blocks(result, FINDINGS_MAX)
     tables = availability_tables(found)
     return rendered(
         "run.html.j2",
@@ -67,8 +68,8 @@ def render_page(result: RunResult, replay: str = "") -> str:
         classes=list(OperationClass),
         verdict_sentence=verdict_sentence(result),
         tiles=tiles(result, found),
-        findings=findings[:FINDINGS_MAX],
-        findings_lead=findings_lead(findings, FINDINGS_MAX),
+        findings=findings,
+        findings_lead=findings_lead(findings),
         timeline=_timeline(result, found),
         promises=promise_rows(result),
         shown_incidents=found.incidents[:INCIDENTS_MAX],
@@ -86,14 +87,9 @@ def render_page(result: RunResult, replay: str = "") -> str:
     )
 
 
-def first_finding(result: RunResult) -> Finding | None:
-    """The finding that became visible first."""
-    every = [finding for checker in result.checkers for finding in checker.findings]
-    return min(every, key=lambda finding: finding.at, default=None)
-
-
 def _timeline(result: RunResult, found: Figures) -> Timeline | None:
-    finding = first_finding(result)
+    classes = finding_classes(result)
+    finding = classes[0].findings[0] if classes else None
     shown = window(result, found.incidents, finding)
     if shown is None:
         return None

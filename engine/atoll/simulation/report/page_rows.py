@@ -13,6 +13,7 @@ from atoll.simulation.report.availability import ByRegion
 from atoll.simulation.report.backlog import Peak
 from atoll.simulation.report.coverage import counts_of, measures_of
 from atoll.simulation.report.figures import Figures
+from atoll.simulation.report.findings import finding_classes
 from atoll.simulation.report.staleness import Matrix
 from atoll.simulation.report.statistics import Spread
 from atoll.simulation.report.words import between, count, duration, two_durations
@@ -60,8 +61,17 @@ class FindingRow:
     """One finding with the operations that show it."""
 
     finding: Finding
-    promise: str
     entries: Sequence[OperationRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingBlock:
+    """One class of findings: the first of them, and how many there are."""
+
+    anomaly: str
+    promise: str
+    rows: Sequence[FindingRow]
+    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,19 +166,24 @@ def promise_rows(result: RunResult) -> list[PromiseRow]:
     return rows
 
 
-def finding_rows(result: RunResult) -> list[FindingRow]:
-    """Every finding, in the order in which they became visible."""
+def finding_blocks(result: RunResult, most: int) -> list[FindingBlock]:
+    """Every class of findings with the first ``most`` of it, in the order in which they became visible."""
     entries = {entry.index: entry for entry in result.history}
-    rows = [
-        FindingRow(
-            finding=finding,
-            promise=f"{checker.promise} ({checker.checker})",
-            entries=[_operation(entries[index]) for index in finding.entries if index in entries],
+    return [
+        FindingBlock(
+            anomaly=each.anomaly,
+            promise=f"{each.checker.promise} ({each.checker.checker})",
+            rows=[
+                FindingRow(
+                    finding=finding,
+                    entries=[_operation(entries[index]) for index in finding.entries if index in entries],
+                )
+                for finding in each.findings[:most]
+            ],
+            total=len(each.findings),
         )
-        for checker in result.checkers
-        for finding in checker.findings
+        for each in finding_classes(result)
     ]
-    return sorted(rows, key=lambda row: row.finding.at)
 
 
 def availability_tables(found: Figures) -> list[AvailabilityTable]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atoll.simulation.report.figures import Figures, worst_share
-from atoll.simulation.report.page_rows import FindingRow
+from atoll.simulation.report.page_rows import FindingBlock
 from atoll.simulation.report.words import NOTHING, count, duration, listed, percent, plural
 from atoll.simulation.result import RunResult
 from atoll.simulation.verdict import Verdict
@@ -33,10 +33,9 @@ def verdict_sentence(result: RunResult) -> str:
         case Verdict.VALID:
             return f"Every promise that was checked held: {checks}."
         case Verdict.VIOLATED:
-            promises = "; ".join(dict.fromkeys(checker.promise for checker in broken))
-            return (
-                f"Broken: {promises}. {len(held)} of {plural(len(result.checkers), 'checker')} found nothing.{tail}"
-            )
+            promises = list(dict.fromkeys(checker.promise for checker in broken))
+            what = promises[0] + (f"; and {plural(len(promises) - 1, 'more promise')}" if len(promises) > 1 else "")
+            return f"Broken: {what}. {len(held)} of {plural(len(result.checkers), 'checker')} found nothing.{tail}"
         case Verdict.UNKNOWN:
             if not unsure:
                 return "No checker looked at this run, so nothing is known of it."
@@ -45,10 +44,12 @@ def verdict_sentence(result: RunResult) -> str:
             )
 
 
-def findings_lead(findings: Sequence[FindingRow], most: int) -> str:
-    """How many there are, and how many of them are told."""
-    total = plural(len(findings), "finding")
-    return f"{total}; the first {most} by time." if len(findings) > most else f"{total}, by time."
+def findings_lead(findings: Sequence[FindingBlock]) -> str:
+    """How many there are."""
+    total = sum(block.total for block in findings)
+    if total == 1:
+        return "One finding."
+    return f"{plural(total, 'finding')} of {plural(len(findings), 'kind')}, by when they became visible."
 
 
 def tiles(result: RunResult, found: Figures) -> list[Tile]:

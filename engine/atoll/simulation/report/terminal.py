@@ -18,6 +18,7 @@ from rich.text import Text
 from atoll.ids import RegionName
 from atoll.simulation.report.availability import OperationClass
 from atoll.simulation.report.figures import Figures, figures
+from atoll.simulation.report.findings import finding_classes
 from atoll.simulation.report.staleness import Matrix
 from atoll.simulation.report.statistics import Tally
 from atoll.simulation.report.summary import plain_values
@@ -33,11 +34,11 @@ from atoll.simulation.report.words import (
     two_durations,
 )
 from atoll.simulation.result import RunResult
-from atoll.simulation.verdict import CheckerResult, Finding, Verdict
+from atoll.simulation.verdict import CheckerResult, Verdict
 
 STYLES: Mapping[Verdict, str] = {Verdict.VALID: "green", Verdict.UNKNOWN: "yellow", Verdict.VIOLATED: "red"}
 FINDINGS_MAX = 3
-"""Findings told in the terminal; the page has all of them. Larger: the verdict scrolls away."""
+"""Kinds of findings told in the terminal; the page has all of them. Larger: the verdict scrolls away."""
 
 
 def render_run(result: RunResult, replay: str = "") -> RenderableType:
@@ -133,21 +134,17 @@ def _findings(result: RunResult) -> Iterator[RenderableType]:
         if checker.verdict is Verdict.UNKNOWN:
             yield Text(f"unknown: {_promise(checker)}", style="yellow")
             yield Padding(escape(checker.note or "nothing was checked"), (0, 0, 0, 2))
-    findings = [(checker, finding) for checker in result.checkers for finding in checker.findings]
-    for checker, finding in findings[:FINDINGS_MAX]:
-        yield Text(f"violated: {_promise(checker)}", style="bold red")
-        yield Padding(escape(sentence(finding)), (0, 0, 0, 2))
-    if len(findings) > FINDINGS_MAX:
-        yield Padding(f"and {plural(len(findings) - FINDINGS_MAX, 'more finding')}", (0, 0, 0, 2))
+    classes = finding_classes(result)
+    for each in classes[:FINDINGS_MAX]:
+        again = f", {len(each.findings)} times" if len(each.findings) > 1 else ""
+        yield Text(f"violated: {_promise(each.checker)}: {each.anomaly}{again}", style="bold red")
+        yield Padding(escape(each.findings[0].sentence), (0, 0, 0, 2))
+    if len(classes) > FINDINGS_MAX:
+        yield Padding(f"and {plural(len(classes) - FINDINGS_MAX, 'other kind')} of finding", (0, 0, 0, 2))
 
 
 def _promise(checker: CheckerResult) -> str:
     return f"{checker.promise} [{checker.checker}]"
-
-
-def sentence(finding: Finding) -> str:
-    """A finding in one line: its class, then what happened."""
-    return f"{finding.anomaly} at {finding.at:.3f} s: {finding.sentence}"
 
 
 def _around_faults(result: RunResult, found: Figures) -> Table:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from atoll.simulation.history import Entry
+from atoll.simulation.report.findings import moment_of
 from atoll.simulation.report.incidents import Incident
 from atoll.simulation.result import RunResult, TraceEvent
 from atoll.simulation.verdict import Finding
@@ -64,7 +65,8 @@ def window(result: RunResult, found: Sequence[Incident], finding: Finding | None
         return None
     named = frozenset(finding.entries if finding else ())
     shown = [entry for entry in result.history if entry.index in named]
-    moment = finding.at if finding else _first_moment(result.events, found)
+    entries = {entry.index: entry for entry in shown}
+    moment = moment_of(finding, entries) if finding else _first_moment(result.events, found)
     first = max(min([moment, *(entry.began for entry in shown)]), moment - SECONDS_MAX)
     began, ended = _with_room(first, moment)
     places = _places(finding, shown)
@@ -73,8 +75,8 @@ def window(result: RunResult, found: Sequence[Incident], finding: Finding | None
     kept, dropped = _closest(close, [(entry.began, entry.ended) for entry in shown] + [(moment, moment)])
     if dropped:
         began, ended = min(kept[0].at, first), max(kept[-1].at, moment)
-    entries = _entries([e for e in result.history if e.ended >= began and e.began <= ended], shown)
-    if not kept and not entries:
+    drawn = _entries([e for e in result.history if e.ended >= began and e.began <= ended], shown)
+    if not kept and not drawn:
         return None
     return Window(
         began=began,
@@ -82,7 +84,7 @@ def window(result: RunResult, found: Sequence[Incident], finding: Finding | None
         moment=moment,
         violation=finding is not None,
         events=kept,
-        entries=entries,
+        entries=drawn,
         named=named,
         left_out=len(within) - len(kept),
         blank=_blank(kept, dropped, began, ended),
