@@ -37,8 +37,8 @@ INCIDENTS_MAX = 40
 TABLES_MAX = 6
 """Faults whose availability is shown one by one. Larger: the same."""
 
-FINDINGS_MAX = 3
-"""Findings of one kind told with their operations. Larger: the same."""
+FINDINGS_MAX = 10
+"""Findings of one kind that are told, the first with its operations. Larger: the same."""
 
 
 DISCARDED_MAX = 20

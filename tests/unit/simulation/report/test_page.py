@@ -157,3 +157,19 @@ def test_violation_without_recording_still_has_a_timeline_of_its_operations(viol
 def test_region_without_traffic_stays_in_every_table() -> None:
     run = replace(story(), regions=(*map(RegionName, FIVE[:3]), RegionName("nowhere")))
     assert text_of(render_page(run)).count("nowhere") >= 5
+
+
+def test_first_finding_of_a_kind_is_told_with_its_operations_and_the_others_in_a_fold() -> None:
+    findings = [
+        Finding(checker="sets", anomaly="lost write", sentence=f"number {n} is gone", at=float(n), entries=(n,))
+        for n in range(14)
+    ]
+    history = [entry(n, began=float(n), session=f"session-{n}") for n in range(14)]
+    page = render_page(result(checkers=(checker(findings=findings),), history=history))
+    folded = page[page.index("<details>") : page.index("</details>")]
+    assert "13 more like it" in folded
+    assert "number 0 is gone" not in folded
+    assert "number 9 is gone" in folded
+    assert "and 4 that are not shown." in folded
+    assert "session-0</th>" in page
+    assert "session-1</th>" not in page
