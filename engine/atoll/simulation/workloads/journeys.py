@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from atoll.crdt.schema import Rule
+from atoll.simulation.plan import Action
 from atoll.simulation.workloads.stage import Player, Stage
 
 STEPS_MAX = 5
@@ -15,8 +17,16 @@ MOVES = 0.5
 """Share of steps before which the client moves."""
 
 
+REGRETS = 0.4
+"""Share of a client's writes to a set that take back what it added before, often in another region."""
+
+
 def travel(stage: Stage) -> None:
-    """One client writes and reads two keys here and there: it must find its own writes and all that it has read."""
+    """One client writes and reads two keys here and there: it must find its own writes and all that it has read.
+
+    On sets it also takes back elements that it added: being unique, they must not come back.
+    """
+    added: dict[tuple[str, int], list[str]] = {}
     for at_seconds in stage.arrivals((2 + STEPS_MAX) / 2):
         player = stage.somebody()
         keys = [stage.key(), stage.key()]
@@ -27,10 +37,20 @@ def travel(stage: Stage) -> None:
             if stage.chance(max(stage.traffic.reads, 0.4)):
                 stage.read(player, at_seconds, key)
             else:
-                stage.write_new(player, at_seconds, key)
+                _write_or_regret(stage, player, at_seconds, key, added.setdefault((player.name, key), []))
             at_seconds = _later(stage, at_seconds)
             if at_seconds >= stage.seconds:
                 break
+
+
+def _write_or_regret(stage: Stage, player: Player, at_seconds: float, key: int, added: list[str]) -> None:
+    if stage.rule is not Rule.ADD_WINS_SET:
+        stage.write_new(player, at_seconds, key)
+    elif added and stage.chance(REGRETS):
+        stage.do(player, at_seconds, Action.REMOVE, key, added.pop())
+    else:
+        added.append(stage.value(player))
+        stage.do(player, at_seconds, Action.ADD, key, added[-1])
 
 
 def comment(stage: Stage) -> None:

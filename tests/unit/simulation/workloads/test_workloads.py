@@ -138,6 +138,15 @@ def test_commenter_hears_of_the_post_before_it_reads_it() -> None:
     assert any(o.key.startswith("comments-") and o.action is Action.ADD for o in operations)
 
 
+def test_travellers_take_back_only_what_they_added_themselves() -> None:
+    operations = generate("sessions", Rule.ADD_WINS_SET)
+    removed = [o for o in operations if o.action is Action.REMOVE]
+    assert len(removed) > 50
+    assert all(o.argument.startswith(f"{o.client}:") for o in removed)
+    assert {o.argument for o in removed} < {o.argument for o in operations if o.action is Action.ADD}
+    assert len({o.argument for o in removed}) == len(removed)
+
+
 def test_deletes_touch_whole_records() -> None:
     deletes = [o for o in generate("deletes", Rule.LWW) if o.action is Action.DELETE]
     assert deletes

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from atoll.simulation.checkers.black.fields import Field
 from atoll.simulation.checkers.black.happens_before import HappensBefore
+from atoll.simulation.checkers.black.wording import shown, told
 from atoll.simulation.history import Entry
 
 
@@ -43,3 +45,18 @@ class Contradiction:
         """Whether the contradiction needs no edge that ``order`` lacks."""
         knew = order.before(self.witness, self.read)
         return knew and (self.undone is None or order.before(self.undone, self.witness))
+
+    def words(self) -> str:
+        """What the read shows: ``the read of ... lacks 'x'``."""
+        element = shown(self.witness.planned.argument if self.undone is None else self.undone.planned.argument)
+        match self.kind:
+            case Kind.MISSING:
+                return f"{told(self.read)} lacks {element}"
+            case Kind.PRESENT:
+                return f"{told(self.read)} shows {element}"
+            case Kind.INITIAL:
+                return f"{told(self.read)} found nothing"
+            case Kind.OVERWRITTEN | Kind.BACKWARDS:
+                return f"{told(self.read)} saw {shown(self.read.value)}"
+            case _:
+                assert_never(self.kind)

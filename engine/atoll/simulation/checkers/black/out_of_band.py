@@ -11,7 +11,7 @@ from __future__ import annotations
 from atoll.simulation.checkers.black.contradictions import Contradiction
 from atoll.simulation.checkers.black.evidence import Evidence
 from atoll.simulation.checkers.black.notebook import Notebook
-from atoll.simulation.checkers.black.wording import shown, told
+from atoll.simulation.checkers.black.wording import told
 from atoll.simulation.history import Entry, Status
 from atoll.simulation.plan import Action
 from atoll.simulation.verdict import CheckerResult
@@ -42,7 +42,7 @@ def _tell(notebook: Notebook, found: Contradiction, evidence: Evidence) -> None:
     own = [e for e in evidence.history[: found.read.index + 1] if e.session == found.read.session]
     heard = [evidence.history[e.heard] for e in own if e.heard is not None and 0 <= e.heard < len(evidence.history)]
     teller = next((e for e in reversed(heard) if _knew(evidence, found.witness, e)), None)
-    what = f"{told(found.read)} saw {shown(found.read.value)} and so does not reflect {told(found.witness)}"
+    what = f"{found.words()} and so does not reflect {told(found.witness)}"
     if teller is not None:
         sentence = f"{what}, of which {teller.session} had told its session"
         notebook.find("told of a write and did not find it", sentence, found.witness, found.read)

@@ -22,7 +22,7 @@ from atoll.simulation.checkers.black.evidence import Evidence
 from atoll.simulation.checkers.black.fields import Field, elements_of, same
 from atoll.simulation.checkers.black.happens_before import HappensBefore
 from atoll.simulation.checkers.black.notebook import Notebook
-from atoll.simulation.checkers.black.wording import shown, told
+from atoll.simulation.checkers.black.wording import told
 from atoll.simulation.history import Entry
 from atoll.simulation.plan import Action
 from atoll.simulation.verdict import CheckerResult
@@ -75,9 +75,7 @@ def _shows(read: Entry, found: Contradiction) -> bool:
 
 def _tell(notebook: Notebook, found: Contradiction, evidence: Evidence) -> None:
     name = guarantee(found, found.field, evidence.untold_order)
-    sentence = (
-        f"{name}: {told(found.read)} saw {shown(found.read.value)} and so does not reflect {told(found.witness)}"
-    )
+    sentence = f"{name}: {found.words()} and so does not reflect {told(found.witness)}"
     if found.witness.session != found.read.session:
         sentence += ", which its session knew of"
     notebook.find(name, sentence, found.witness, found.read)
