@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from atoll.errors import UnsafeShard
-from atoll.ids import Origin
+from atoll.ids import Origin, RecordId
 from atoll.simulation.limits import FAILOVER_LAG_SECONDS_MAX, PREPARED_RECORDS_MAX
 from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.loop.hosts import Host
@@ -164,11 +164,15 @@ class Database(Server):
     def prepare_and_forget(self) -> None:
         """Somebody else's transaction holds a number open and some records locked, is prepared, and is forgotten. It
         survives crashes. (``atoll.write`` commits by itself: none of Atoll's own transactions can be prepared.)"""
+        records = sorted(self.content.shard.records)
+        count = min(len(records), self._random.randint(0, PREPARED_RECORDS_MAX))
+        self.prepare(self._random.sample(records, count))
+
+    def prepare(self, records: Sequence[RecordId]) -> None:
+        """The same with these records, as far as nobody else holds them."""
         transaction = self.begin()
         transaction.numbered()
-        records = sorted(self.content.shard.records)
-        wanted = self._random.sample(records, min(len(records), self._random.randint(0, PREPARED_RECORDS_MAX)))
-        keys = [record_lock(record).key for record in sorted(wanted)]
+        keys = [record_lock(record).key for record in sorted(records)]
         transaction.keys = [key for key in keys if self.try_lock(transaction, key)]
         self._prepared.append(transaction)
         self.bites["prepared_transaction: records locked"] += len(transaction.keys)
