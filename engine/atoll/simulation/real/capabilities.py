@@ -2,8 +2,8 @@
 
 Three rungs of a ladder. Each region in a network namespace of its own, with ``netem`` on every link, can do to
 packets whatever a network does. Without ``netem`` the namespaces still cut by routes and narrow by ``tbf``. Without
-either, processes meet on loopback, and proxies of connections delay, narrow and cut: that needs no privilege at all, and is
-the rung that runs are on. What the machine could do beyond it is said with every result.
+either, processes meet on loopback, and proxies of connections delay, narrow and cut: that needs no privilege at all,
+and is the rung that runs are on. What the machine could do beyond it is said with every result.
 
 Each question is a command in a namespace that ends with it, so that nothing of it remains.
 """
