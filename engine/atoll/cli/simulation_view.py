@@ -187,7 +187,7 @@ def _conflicts(prediction: Prediction) -> Table | None:
     table = plain_table("field", ">met", ">discarded by lww")
     for measure, met in found.items():
         discarded = prediction.estimates[Measure(Topic.DISCARDED, measure.what)]
-        table.add_row(measure.what, f"{met.mean:.3g}", f"{discarded.mean:.3g}")
+        table.add_row(measure.what, rate(met.mean), rate(discarded.mean))
     return table
 
 
@@ -233,4 +233,9 @@ def number(value: float, unit: Unit) -> str:
         case Unit.SHARE:
             return percent(value)
         case Unit.PER_THOUSAND:
-            return f"{value:.3g}"
+            return rate(value)
+
+
+def rate(value: float) -> str:
+    """Three figures, and no exponent."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -17,6 +17,7 @@ from atoll.simulation.campaign.runs import Runner, run_simulated
 from atoll.simulation.campaign.situations import Situation, calm, middle_third, situations
 from atoll.simulation.campaign.workers import Done, Workers
 from atoll.simulation.limits import RUN_REAL_SECONDS_MAX
+from atoll.simulation.report.words import plural
 from atoll.simulation.scenario.planning import at_seed, make_plan
 from atoll.simulation.scenario.scenario import Scenario
 from atoll.simulation.verdict import Verdict
@@ -88,7 +89,7 @@ def limits_of(scenario: Scenario, seeds: int) -> Sequence[str]:
         f"{network.client_latency_ms:g} ms from its node.",
         f"A flush takes {flush} and a statement {disk.statement_ms:g} ms, whatever the load: your disks differ.",
         "Computing takes no time here: throughput, saturation and queues for a CPU or a disk cannot be predicted.",
-        f"{seeds} seeds of {scenario.seconds:g} s each: what happens less than once in that time does not show.",
+        f"{plural(seeds, 'seed')} of {scenario.seconds:g} s each: what is rarer than that does not show.",
     )
 
 
