@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import atoll.simulation.running as running
-from atoll.simulation.plan import Fault, FaultKind, Plan
+from atoll.simulation.plan import Action, Fault, FaultKind, Plan
 from atoll.simulation.scenario.planning import make_plan
 from atoll.simulation.scenario.reading import load_scenario
 from atoll.simulation.scenario.scenario import Expectation
@@ -48,3 +48,15 @@ def test_streams_that_a_proxy_garbles_are_refused_and_begun_again_without_damage
     assert result.verdict is Verdict.VALID, [finding for checker in result.checkers for finding in checker.findings]
     assert sum(count for bite, count in result.bites.items() if bite.startswith("degrade: messages")) > 10
     assert any("corrupt_frame" in refusal for refusal in refusals)
+
+
+def test_link_that_swallows_the_last_batch_is_dialled_again() -> None:
+    scenario = dataclasses.replace(load_scenario(CALM), expectation=Expectation())
+    plan = broken_proxies(make_plan(scenario, 1), [str(region) for region in scenario.topology.regions])
+    writes = [operation for operation in plan.operations if operation.action is Action.ADD][:1]
+    swallowing = dataclasses.replace(
+        plan.faults[0], at_seconds=0.0, duration_seconds=4.0, parameters={"message_loss": 1.0}
+    )
+    lonely = dataclasses.replace(plan, operations=writes, faults=[swallowing], settle_seconds=40.0)
+    result = running.run(scenario, 1, lonely)
+    assert result.converged_seconds is not None

@@ -104,6 +104,10 @@ class Assembler:
         """The newest incarnation seen of each origin."""
         return self._incarnations
 
+    def received(self, origin: Origin) -> int:
+        """The last batch of ``origin`` that has arrived whole, on this stream or before it."""
+        return self._last.get(origin, 0)
+
     def add(self, part: BatchPart) -> ReceivedBatch | None:
         """Take the next part; returns the batch when it was the final one."""
         opened = self._open.get(part.origin)

@@ -23,7 +23,12 @@ from atoll.errors import (
     Unavailable,
 )
 from atoll.ids import Origin, RegionName
-from atoll.limits import ACKNOWLEDGE_INTERVAL_SECONDS, LINK_SILENCE_SECONDS, REFUSAL_TOLD_SECONDS
+from atoll.limits import (
+    ACKNOWLEDGE_INTERVAL_SECONDS,
+    LINK_SILENCE_SECONDS,
+    LINK_STANDSTILL_SECONDS,
+    REFUSAL_TOLD_SECONDS,
+)
 from atoll.node.progress import RegionProgress
 from atoll.node.replication.intake import Intake
 from atoll.node.replication.site import Site
@@ -132,6 +137,7 @@ class Puller:
                 lambda: self._receive(stream, assembler),
                 lambda: self._acknowledge(stream, after),
                 self._watch_silence,
+                lambda: self._watch_standstill(assembler),
                 self._watch_drill,
                 self._watch_restarts,
             )
@@ -177,6 +183,22 @@ class Puller:
         while (left_seconds := self._heard_at + LINK_SILENCE_SECONDS - clock.monotonic()) > 0:
             await clock.sleep(left_seconds)
         raise Unavailable(f"{self.peer} has been silent for {LINK_SILENCE_SECONDS:g} s")
+
+    async def _watch_standstill(self, assembler: Assembler) -> None:
+        """A proxy that swallows a batch, or an acknowledgement, and passes heartbeats on would stop the link for
+        ever: a stream's messages are in order, but nobody says how many there were."""
+        while True:
+            before = [assembler.received(origin) for origin in self._origins]
+            await self._site.clock.sleep(LINK_STANDSTILL_SECONDS)
+            received = [assembler.received(origin) for origin in self._origins]
+            applied = self._progress.region()
+            idle = all(applied.at(origin) >= number for origin, number in zip(self._origins, received, strict=True))
+            told = any(self._captured.at(o) > number for o, number in zip(self._origins, before, strict=True))
+            if told and idle and received == before:
+                raise Unavailable(
+                    f"{self.peer} tells of batches and has sent none for {LINK_STANDSTILL_SECONDS:g} s: the stream "
+                    "begins again"
+                )
 
     async def _watch_drill(self) -> None:
         await self._site.drill.wait_until_cut_off_from(self.peer)
