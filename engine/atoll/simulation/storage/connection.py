@@ -50,6 +50,11 @@ class Connection:
         """Whether the process that connected still lives; a paused one does."""
         return self.client.alive and self.client.life == self.life
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._waiting is not None and self.client_is_alive
+
     async def open(self, greeting: Greeting, seconds: float) -> None:
         """Connect; raises :class:`ConnectionLost`, and what the server or the greeting refuses."""
         server = self._server
@@ -89,6 +94,8 @@ class Connection:
 
     def _send(self, request: Request) -> None:
         server = self._server
+        if not server.host.alive:
+            server.bites["crash_shard: statements to a dead server"] += 1
         if server.host.alive and not self.is_cut:
             self._backend.expecting = True
             server.after(server.latency_seconds() + server.statement_seconds(), self._backend.receive, request)

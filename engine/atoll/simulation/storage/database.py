@@ -57,8 +57,7 @@ class Database(Server):
     def crash(self, *, silent: bool = False) -> None:
         """The server dies. ``silent``: its machine too, so that connections hang instead of breaking."""
         self.silent = silent
-        self.bites["crash_shard: crashes"] += 1
-        self._stop()
+        self._stop("crash_shard")
 
     def restart(self) -> None:
         """It recovers and serves again."""
@@ -73,7 +72,7 @@ class Database(Server):
     def unstall(self) -> None:
         """Everything that waited goes on at once."""
         self._is_stalled = False
-        self.bites["stall_shard: steps held up"] += len(self.host.parked)
+        self._bite("stall_shard: steps held up", len(self.host.parked))
         self.loop.resume(self.host)
 
     def _start(self) -> None:
@@ -119,7 +118,7 @@ class Database(Server):
         content.history = self.content.history + 1
         self.content, self._journal, self._recovering = content, Journal(copy_of(content)), ()
         self._is_used = False
-        self.bites["failover_shard: transactions missing"] += len(self._lacking)
+        self._bite("failover_shard: transactions missing", len(self._lacking))
         if was_alive:
             self._start()
 
@@ -152,7 +151,7 @@ class Database(Server):
         """Stop, if it runs; returns whether it did."""
         was_alive = self.host.alive
         if was_alive:
-            self._stop()
+            self._stop("failover_shard")
         return was_alive
 
     def _rewound(self, transactions: Sequence[int]) -> None:
@@ -175,7 +174,7 @@ class Database(Server):
         keys = [record_lock(record).key for record in sorted(records)]
         transaction.keys = [key for key in keys if self.try_lock(transaction, key)]
         self._prepared.append(transaction)
-        self.bites["prepared_transaction: records locked"] += len(transaction.keys)
+        self._bite("prepared_transaction: records locked", len(transaction.keys))
 
     def resolve(self, commit: bool) -> None:
         """The oldest prepared transaction is found, and committed or rolled back; it has changed nothing itself."""

@@ -167,15 +167,21 @@ class Server:
 
     # -- life and death -------------------------------------------------------------------------------------------
 
-    def _stop(self) -> None:
+    def _bite(self, effect: str, count: int) -> None:
+        """Count what a fault did, if it did it."""
+        if count:
+            self.bites[effect] += count
+
+    def _stop(self, fault: str) -> None:
         """The server dies. Of the commits that were being flushed a prefix is durable; the rest never happened."""
         self.loop.crash(self.host)
         kept, lost = self._journal.crash(self._random.randint)
-        self.bites["crash_shard: commits lost"] += len(lost)
-        self.bites["crash_shard: commits kept that nobody heard of"] += len(kept)
+        self._bite(f"{fault}: commits lost", len(lost))
+        self._bite(f"{fault}: commits kept that nobody heard of", len(kept))
         self._recovering = kept
         self._forget_transactions(kept)
         broken, self._connections = list(self._connections.values()), {}
+        self._bite(f"{fault}: statements interrupted", sum(each.is_waiting for each in broken))
         for connection in broken:
             connection.is_cut = True
             if self.silent:
