@@ -51,7 +51,10 @@ WORLD = {
 
 DOORS: dict[str, tuple[set[str], str]] = {
     # what: (who may import it, what the others use)
-    "asyncpg": ({"atoll.postgres", "atoll.bench.plain"}, "the ShardStore and Catalog ports"),
+    "asyncpg": (
+        {"atoll.postgres", "atoll.bench.plain", "atoll.simulation.real.forgotten"},
+        "the ShardStore and Catalog ports",
+    ),
     "sqlalchemy": ({"atoll.postgres"}, "the ShardStore and Catalog ports"),
     "grpc": ({"atoll.rpc", "atoll.simulation.network"}, "the Transport port"),
     "grpc_health": ({"atoll.rpc"}, "the Transport port"),
@@ -61,6 +64,7 @@ DOORS: dict[str, tuple[set[str], str]] = {
     "typer": ({"atoll.cli"}, "return values and let the CLI print them"),
 }
 """``atoll.bench.plain`` is the opponent of the benchmark: plain asyncpg is what it is there to be.
+``atoll.simulation.real.forgotten`` is a stranger to Atoll who uses the same Postgres.
 ``atoll.simulation.network`` stands in for gRPC's channels and servers, in gRPC's own words."""
 
 
