@@ -1,10 +1,16 @@
-"""The barrier: a write commits only when every batch that its session depends on exists.
+"""The barrier: a write commits only when its shard has joined what its session has seen of other regions, and every
+batch of its own region that the session depends on exists.
 
 A batch names the batches it depends on, and receivers hold it until they have those. Were a write allowed to depend
 on changes that no batch holds yet, two shards could name each other's *future* batches: a session that reads shard 1
 and writes shard 2 beside one that reads shard 2 and writes shard 1 makes batch 5 of one wait for batch 8 of the other
 and the reverse, and with steady traffic the chain never closes. With the barrier each dependency is captured before
 the write that has it commits, so dependencies point backwards in time and form no cycle (promise I4).
+
+What the session has seen of *other regions* must have been joined by the very shard that the write goes to, as for a
+read. Else the write would be an effect in front of its causes on that shard, for every reader to see; and what takes
+back what it sees (a removal, a replacement, a deletion) would find nothing to take back there, although the session
+had seen it elsewhere.
 
 What it costs: a session that has seen fresh changes of one shard and writes to another waits for one capture of the
 first, a few milliseconds, which all writes of the moment share. A session that wrote in another region and writes
@@ -42,7 +48,7 @@ class Barrier:
 
     def open_for(self, cut: Cut, target: Origin) -> bool:
         """Whether a write to ``target`` that depends on ``cut`` may commit now."""
-        return not self._existing.beyond(cut, target)
+        return not self._existing.beyond(cut, target) and not self.missing(cut, target)
 
     async def settle(self, cut: Cut, target: Origin) -> Cut:
         """The dependencies of a write to ``target`` once the region's own shards have captured their part of ``cut``.
@@ -56,16 +62,16 @@ class Barrier:
         return Cut({**cut, **dict(zip(needed, numbers, strict=True))})
 
     def missing(self, cut: Cut, target: Origin) -> Cut:
-        """The entries of other regions that are not known to exist."""
-        beyond = self._existing.beyond(cut, target)
-        return Cut((origin, number) for origin, number in beyond.items() if origin not in self._captures)
+        """The entries of other regions that ``target`` is not known to have joined."""
+        return self._desks[target].applied.missing(cut.without_region(target.region))
 
-    def reached(self, cut: Cut) -> Cut:
-        """How far the origins of ``cut`` are known to have come."""
-        return Cut((origin, self._existing.at(origin)) for origin in cut)
+    def reached(self, cut: Cut, target: Origin) -> Cut:
+        """How far ``target`` is known to have joined the origins of ``cut``."""
+        applied = self._desks[target].applied
+        return Cut((origin, applied.at(origin)) for origin in cut)
 
     async def look(self, target: Origin) -> None:
-        """Learn what the shard ``target`` has begun to apply by now; called while entries of other regions miss."""
+        """Learn what the shard ``target`` has joined by now; called while entries of other regions miss."""
         desk = self._desks[target]
         try:
             desk.learn(await desk.store.progress())

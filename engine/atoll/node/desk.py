@@ -28,9 +28,9 @@ class Desk:
     """One shard as seen by one process."""
 
     __slots__ = (
-        "_begun", "_commit_seconds", "_existing", "_fenced_rows", "_group_records", "_on_commit", "_on_fenced",
-        "_read_records", "_read_seconds", "_session_waits", "_stale_rows", "_time", "clock", "mint", "origin",
-        "records", "store",
+        "_applied", "_begun", "_commit_seconds", "_existing", "_fenced_rows", "_group_records", "_on_commit",
+        "_on_fenced", "_read_records", "_read_seconds", "_session_waits", "_stale_rows", "_time", "clock", "mint",
+        "origin", "records", "store",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +50,7 @@ class Desk:
         self.records = RecordCache(RECORD_CACHE_MAX)
         self._time = time
         self._existing = existing
+        self._applied = Cut.EMPTY
         self._begun = Cut.EMPTY
         self._on_commit = on_commit
         self._on_fenced = on_fenced
@@ -81,8 +82,14 @@ class Desk:
 
     def learn(self, progress: Progress) -> None:
         """Note how far the shard has come."""
+        self._applied = self._applied.join(progress.applied)
         self._begun = self._begun.join(progress.begun)
         self._existing.learn(progress)
+
+    @property
+    def applied(self) -> Cut:
+        """What the shard is known to reflect in full of other regions."""
+        return self._applied
 
     def beyond_own_progress(self, cut: Cut) -> Cut:
         """The entries of ``cut`` that a batch captured from now on would not imply by itself: those of other shards

@@ -1,8 +1,8 @@
-"""Writes that are held back until what their sessions have seen exists as batches; see :mod:`atoll.node.barrier`.
+"""Writes that are held back until what their sessions have seen is where it has to be (:mod:`atoll.node.barrier`).
 
 Two queues, each with one task while it holds something: writes that need a capture of another shard of this region
-all share the next one; writes that need a batch of another region look for it every few milliseconds, and hold up
-nobody else.
+all share the next one; writes that need their shard to join a batch of another region look every few milliseconds,
+and hold up nobody else.
 """
 
 from __future__ import annotations
@@ -92,8 +92,9 @@ class HeldWrites:
             round_, self._far = self._far, []
             for held in round_:
                 missing = self._barrier.missing(held.cut, self._desk.origin)
+                reached = self._barrier.reached(missing, self._desk.origin)
                 for pending in held.pendings:
-                    pending.missing, pending.reached = missing or None, self._barrier.reached(missing)
+                    pending.missing, pending.reached = missing or None, reached
                 if not all(pending.finished for pending in held.pendings):
                     self._add(held)
                 else:

@@ -209,15 +209,27 @@ async def test_batches_of_crossing_sessions_depend_on_earlier_batches_only(regio
             applied = applied.advanced(origin, pending[origin].pop(0).number)
 
 
-async def test_write_waits_for_batches_of_another_region_to_arrive(region: InMemoryRegion) -> None:
+async def test_write_waits_until_its_shard_has_joined_what_the_session_saw_elsewhere(region: InMemoryRegion) -> None:
     engine, stores = await region.engine()
     key = key_on(engine, region, S1)
     writing = asyncio.create_task(ask(engine, increment(key), tokens=(token(s1=3),)))
     await asyncio.sleep(0.03)
     assert not stores[S1].groups
-    apply(region, S1, completed=2, begun=3)
+    apply(region, S1, completed=3, begun=3)
     assert await writing == [Written()]
     assert stores[S1].dependencies == [Cut.EMPTY]
+
+
+async def test_write_is_not_let_go_by_a_sibling_that_has_joined_what_the_session_saw(region: InMemoryRegion) -> None:
+    engine, stores = await region.engine()
+    apply(region, S2, completed=3, begun=3)
+    apply(region, S1, completed=2, begun=3)
+    key = key_on(engine, region, S1)
+    writing = asyncio.create_task(ask(engine, increment(key), tokens=(token(s1=3),)))
+    await asyncio.sleep(0.03)
+    assert not stores[S1].groups, "the cause is not on this shard yet"
+    apply(region, S1, completed=3, begun=3)
+    assert await writing == [Written()]
 
 
 async def test_write_whose_session_is_cut_off_fails_and_says_why(region: InMemoryRegion) -> None:
