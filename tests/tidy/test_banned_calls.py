@@ -55,6 +55,7 @@ EDGES: dict[str, tuple[set[Kind], str]] = {
     "atoll.client.sync": ({Kind.THREADS}, "scripts without an event loop wait while one runs beside them"),
     "atoll.bench": ({Kind.TIME, Kind.RANDOMNESS, Kind.THREADS}, "it measures this machine, and waits for a ring"),
     "atoll.postgres.joining": ({Kind.TIME}, "it lets others run between merges: sleep(0) reads no clock"),
+    "atoll.simulation.stopwatch": ({Kind.TIME}, "it says how long a run took, before and after it"),
     "atoll.simulation.loop": (
         {Kind.TIME, Kind.RANDOMNESS, Kind.THREADS},
         "it is the simulated Clock and Entropy, and replaces the real ones during a run",

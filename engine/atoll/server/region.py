@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from atoll.errors import InvalidConfiguration, Unavailable
+from atoll.errors import InvalidConfiguration, OutcomeUnknown, Unavailable
 from atoll.ids import Origin, RegionName, ShardName
 from atoll.keyspace.shard_map import ShardMap, initial_map
 from atoll.keyspace.topology import Region, Shard, Topology
@@ -108,7 +108,7 @@ async def region_at_last(
         try:
             here = await opening.__aenter__()
             break
-        except Unavailable as error:
+        except (Unavailable, OutcomeUnknown) as error:
             on_problem(error.message)
         await clock.sleep(entropy.uniform(0, backoff.ceiling_seconds))
         backoff = backoff.failed()

@@ -177,6 +177,7 @@ class SimulatedClient:
     async def _retire(self) -> None:
         await self.close()
         self._token = ""
+        self.last = None
         self._generation += 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, assert_never
 
 from atoll.ids import Origin, RegionName, ShardName
@@ -124,20 +125,22 @@ class Faults:
         if host.paused:
             self._world.loop.resume(host)
 
-    def _crash(self, name: str) -> None:
-        self.bites["crash_node: tasks killed"] += self._world.nodes[name].crash()
+    def _crash(self, name: str, power_lost: bool | None = None) -> None:
+        self.bites["crash_node: tasks killed"] += self._world.nodes[name].crash(power_lost)
 
     def _lose(self, region: RegionName) -> Mend:
         """Nodes and databases of a region die together."""
         world = self._world
         mends = [
-            self._held("down", name, lambda name=name: self._crash(name), node.restart)  # type: ignore[misc]
+            self._held("down", name, lambda name=name: self._crash(name, True), node.restart)  # type: ignore[misc]
             for name, node in world.nodes.items()
             if node.region == region
         ]
         for origin, database in world.databases.items():
             if origin.region == region:
-                mends.append(self._held("server", str(origin), database.crash, database.restart))
+                mends.append(
+                    self._held("server", str(origin), partial(database.crash, silent=True), database.restart)
+                )
         self.bites["lose_region: regions lost"] += 1
 
         def mend() -> None:

@@ -47,10 +47,11 @@ class SimulatedNode:
         """Begin the process in the host's present life."""
         self.loop.spawn(self.host, self._run(), f"node {self.name}")
 
-    def crash(self) -> int:
-        """Kill the process without clean-up; returns how many tasks died."""
+    def crash(self, power_lost: bool | None = None) -> int:
+        """Kill the process without clean-up; returns how many tasks died. ``None``: chance says whether its machine
+        dies with it, and answers nobody."""
         killed = self.loop.crash(self.host)
-        self.network.host_died(self.host)
+        self.network.host_died(self.host, power_lost)
         return killed
 
     def restart(self) -> None:
