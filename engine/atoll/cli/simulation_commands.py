@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from atoll.cli.interruption import Interrupted
 from atoll.cli.output import answers, doing, print_json, report
 from atoll.cli.simulation_json import comparison_json, prediction_json, shrunk_json, sweep_json
 from atoll.cli.simulation_progress import counting
-from atoll.cli.simulation_reports import Pages, show_run, tell_page, write_text
+from atoll.cli.simulation_reports import Pages, described, run_name, show_run, tell_page, write_text
 from atoll.cli.simulation_view import comparison_view, prediction_view, shrunk_view, sweep_view
 from atoll.errors import InvalidConfiguration, InvalidValue
 from atoll.simulation.campaign import comparison, prediction, runs, shrinking, sweep
@@ -20,9 +22,12 @@ from atoll.simulation.campaign.isolated import Isolated, RunLost
 from atoll.simulation.campaign.seeds import Job
 from atoll.simulation.campaign.selection import Selection, configuration_fingerprint, select_for, select_one
 from atoll.simulation.campaign.token import ReplayToken
+from atoll.simulation.real.calibration import calibrate
 from atoll.simulation.report.comparison_page import render_comparison_page
+from atoll.simulation.report.page import render_page
 from atoll.simulation.report.prediction_page import render_prediction_page
 from atoll.simulation.report.sweep_page import render_sweep_page
+from atoll.simulation.report.terminal import render_run
 from atoll.simulation.report.words import plural
 from atoll.simulation.scenario.reading import load_scenario, read_scenario
 from atoll.simulation.scenario.scenario import Scenario
@@ -60,6 +65,33 @@ def run_one(selection: Selection, job: Job, pages: Pages, *, as_json: bool) -> E
         return ExitCode.UNKNOWN
     replay = selection.replay(job)
     show_run(result, replay, pages.write_run(result, replay), as_json=as_json)
+    return CODES[result.verdict]
+
+
+def run_real(job: Job, pages: Pages, *, as_json: bool) -> ExitCode:
+    """One run on real processes beside its simulation: its verdict, its page, and how near the prediction was.
+
+    What the processes leave on disk is kept if a promise was broken."""
+    folder = Path(tempfile.mkdtemp(prefix="atoll-real-"))
+    keep = False
+    try:
+        with doing(f"{job.scenario.name}, seed {job.seed}, simulated and on real processes"):
+            found = calibrate(job.scenario, job.seed, directory=folder / "ring")
+        result = found.measured
+        keep = result.verdict is Verdict.VIOLATED
+        page = pages.write(f"{run_name(result)}-real", render_page(result)) if pages.wanted else None
+        kept = str(folder) if keep else None
+        if as_json:
+            print_json({**described(result, "", page), "calibration": found.as_json(), "kept": kept})
+        else:
+            answers.print(render_run(result))
+            answers.print(found.table())
+            tell_page(page)
+            if keep:
+                answers.print(f"[dim]kept[/]  {kept}: logs and databases", soft_wrap=True)
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
     return CODES[result.verdict]
 
 

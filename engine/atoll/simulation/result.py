@@ -11,6 +11,9 @@ from atoll.simulation.history import History
 from atoll.simulation.plan import Fault, Plan
 from atoll.simulation.verdict import CheckerResult, Verdict
 
+SIMULATED = "simulated machines"
+"""The tier of runs in the simulated world."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceEvent:
@@ -94,7 +97,18 @@ class RunResult:
     """Only if the run was recorded."""
     messages: int = 0
     bytes_carried: int = 0
-    tier: str = "simulated"
+    tier: str = SIMULATED
     """On what it ran: simulated machines, or real processes and which of the ways to come between them."""
     skipped: Sequence[str] = ()
-    """What the plan or the scenario asks for and this tier cannot do, each with the reason; never left out silently."""
+    """What the plan or the scenario asks for and this tier cannot do, each with the reason: nothing is left out
+    silently."""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it ran on real processes. Then no seed repeats it."""
+        return self.tier != SIMULATED
+
+    @property
+    def tier_word(self) -> str:
+        """What became of its seconds: they were simulated, or they passed."""
+        return "of real time" if self.is_real else "simulated"

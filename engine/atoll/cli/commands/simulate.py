@@ -69,6 +69,12 @@ def run(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="End a sweep at its first violation.", show_default=False)
     ] = False,
+    real: Annotated[
+        bool,
+        typer.Option(
+            "--real", help="On real processes and Postgres servers of this machine, in real time.", show_default=False
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run scenarios and judge them: exit code 0 valid, 1 violated, 3 unknown, 2 bad input.
@@ -79,6 +85,8 @@ def run(
     twenty is repeated to prove that runs are deterministic, and the first failure gets a page and a token.
 
     [bold]atoll simulate run my.toml --config atoll.toml --seed 42[/] tries a story of yours on your own ring.
+
+    [bold]atoll simulate run calm-sea --real[/] does the same to real processes, and shows how near a simulation is.
     """
     from atoll.cli import simulation_commands as commands
     from atoll.simulation.campaign.seeds import Job, deal
@@ -92,7 +100,11 @@ def run(
     if seeds is None and len(selection.scenarios) == 1:
         (scenario,) = selection.scenarios
         job = Job(scenario, default_seed(scenario) if seed is None else seed)
+        if real:
+            raise typer.Exit(commands.run_real(job, pages, as_json=as_json))
         raise typer.Exit(commands.run_one(selection, job, pages, as_json=as_json))
+    if real:
+        raise InvalidValue("--real runs one scenario with one seed: it takes as long as the story does")
     if seeds is None:
         work = [Job(each, default_seed(each) if seed is None else seed) for each in selection.scenarios]
     else:

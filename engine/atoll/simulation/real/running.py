@@ -18,7 +18,12 @@ from atoll.client.remote import RemoteDoor
 from atoll.ids import RegionName
 from atoll.operating.access import RingAccess
 from atoll.simulation.checkers.black_box import check_history
-from atoll.simulation.limits import PROCESS_LOOK_SECONDS, REAL_MEND_SECONDS_MAX, REAL_SAMPLE_SECONDS
+from atoll.simulation.limits import (
+    PROCESS_LOOK_SECONDS,
+    REAL_MEND_SECONDS_MAX,
+    REAL_SAMPLE_SECONDS,
+    SETTLE_LOOK_SECONDS,
+)
 from atoll.simulation.plan import Plan, PlannedOperation
 from atoll.simulation.real.cables import Cables
 from atoll.simulation.real.capabilities import Machine, probe
@@ -131,7 +136,8 @@ class RealPerformance:
         mended = self._clock.monotonic()
         agreed_at, self._left = await settled(access, self._around, self._plan.settle_seconds)
         if agreed_at is not None:
-            self._converged_seconds = max(0.0, agreed_at - mended)
+            took = agreed_at - mended
+            self._converged_seconds = took if took >= SETTLE_LOOK_SECONDS else 0.0  # agreed at the first look
 
     async def _read_everything(self) -> None:
         """The final reads, each region's by a client of its own without a past."""

@@ -63,6 +63,8 @@ def as_json(result: RunResult, replay: str = "") -> dict[str, Any]:
         "faults": plain_values(result.faults),
         "messages": result.messages,
         "bytes_carried": result.bytes_carried,
+        "tier": result.tier,
+        "skipped": list(result.skipped),
     }
 
 
@@ -91,9 +93,13 @@ def _facts(result: RunResult, found: Figures, replay: str) -> Table:
     facts.add_row(
         "run",
         f"{plural(len(result.regions), 'region')}, {plural(summary.operations, 'operation')}, "
-        f"{plural(len(result.faults), 'fault')}; {duration(result.simulated_seconds)} simulated in "
+        f"{plural(len(result.faults), 'fault')}; {duration(result.simulated_seconds)} {result.tier_word} in "
         f"{duration(result.real_seconds)}",
     )
+    if result.is_real:
+        facts.add_row("on", result.tier)
+    for reason in result.skipped:
+        facts.add_row("[yellow]skipped[/]", escape(reason))
     facts.add_row("converged", _convergence(result))
     facts.add_row("conflicts", _conflicts(result))
     facts.add_row("allowed", escape(counted(summary.legal)) or "no anomaly, not even one that the promises allow")
@@ -116,6 +122,8 @@ def _convergence(result: RunResult) -> str:
 
 def _conflicts(result: RunResult) -> str:
     met = sum(each.met for each in result.conflicts.values())
+    if result.is_real:
+        return "not to be seen from outside"
     if not met:
         return "none: no two concurrent writes met in one field"
     losers = {name: each.discarded for name, each in result.conflicts.items() if each.discarded}
