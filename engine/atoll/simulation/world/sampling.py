@@ -20,11 +20,12 @@ class Sampler:
         self.samples: list[Sample] = []
 
     def observe(self, observation: Observation) -> None:
-        """Remember when what was committed."""
+        """Remember when what was committed, by the clock that samples are told the time by: the loop's own began
+        before the traffic did."""
         match observation:
-            case Committed(shard=shard, transaction=transaction, at=at, rows=rows) if rows:
-                self._uncaptured.setdefault(shard, {})[transaction] = at
-            case Captured(batch=batch, transactions=transactions, at=at):
+            case Committed(shard=shard, transaction=transaction, rows=rows) if rows:
+                self._uncaptured.setdefault(shard, {})[transaction] = self._now()
+            case Captured(batch=batch, transactions=transactions):
                 waiting = self._uncaptured.setdefault(batch.origin, {})
                 times = [waiting.pop(transaction) for transaction in transactions if transaction in waiting]
                 if times:
