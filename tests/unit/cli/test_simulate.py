@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.simulation.campaign import worlds
 
-from atoll.cli import application
+from atoll.cli import application, simulation_commands
 from atoll.simulation.campaign import runs
 from atoll.simulation.campaign.runs import Runner
+from atoll.simulation.real.calibration import Calibration, Figure
 from atoll.simulation.scenario.reading import load_scenario
+from atoll.simulation.scenario.scenario import Scenario
 
 STORY = """
 title = "A storm"
@@ -225,3 +228,34 @@ def test_comparison_of_a_scenario_with_itself_differs_nowhere(atoll: Atoll, here
     said = atoll(worlds.run_well, "compare", "storm.toml", "storm.toml", "--seeds", "3", "--jobs", "1", code=0)
     assert "0 of" in said
     assert "differ by more than chance" in said
+
+
+def test_run_on_real_processes_shows_the_run_and_how_near_its_simulation_was(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pretended(scenario: Scenario, seed: int, *, directory: Path) -> Calibration:
+        directory.mkdir(parents=True)
+        result = worlds.run_well(scenario, seed)
+        measured = replace(result, tier="real processes", skipped=["1 fault of clock: no such hands"])
+        figure = Figure(name="write latency p50", predicted=0.002, measured=0.003)
+        return Calibration(predicted=result, measured=measured, figures=[figure], cores=2, load=0.5)
+
+    monkeypatch.setattr(simulation_commands, "calibrate", pretended)
+    assert application.run(["simulate", "run", "storm.toml", "--real", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["tier"], found["skipped"], found["kept"]) == (
+        "real processes",
+        ["1 fault of clock: no such hands"],
+        None,
+    )
+    assert found["calibration"]["figures"]["write latency p50"]["error"] == pytest.approx(0.001)
+    assert "no such hands" in (here / found["page"]).read_text()
+    assert application.run(["simulate", "run", "storm.toml", "--real", "--no-report"]) == 0
+    told = capsys.readouterr().out
+    assert "no such hands" in told
+    assert "+50%" in told
+
+
+def test_run_on_real_processes_is_of_one_seed(here: Path) -> None:
+    assert (here / "storm.toml").exists()
+    assert application.run(["simulate", "run", "storm.toml", "--real", "--seeds", "2"]) == 2

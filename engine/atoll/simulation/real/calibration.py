@@ -27,6 +27,8 @@ from atoll.simulation.running import run
 from atoll.simulation.scenario.planning import at_seed, make_plan
 from atoll.simulation.scenario.scenario import Scenario
 
+_TIMES_MIN = 3.0
+"""From here on a ratio reads better than a percentage."""
 _TAKEN_AWAY = frozenset({Action.REMOVE, Action.RESET, Action.DELETE})
 
 
@@ -196,5 +198,8 @@ def _error(figure: Figure) -> str:
         return NOTHING
     if figure.is_share:
         return f"{100 * error:+.1f} points"
-    relative = f" ({error / figure.predicted:+.0%})" if figure.predicted > 0 else ""
+    relative = ""
+    if figure.predicted > 0:
+        times = 1 + error / figure.predicted
+        relative = f" ({times - 1:+.0%})" if times < _TIMES_MIN else f" ({times:.0f} times as much)"
     return f"{'-' if error < 0 else '+'}{duration(abs(error))}{relative}"
