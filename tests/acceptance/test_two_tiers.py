@@ -14,6 +14,7 @@ from rich.console import Console
 
 from atoll.simulation.plan import FaultKind
 from atoll.simulation.real.calibration import Calibration, calibrate
+from atoll.simulation.real.running import run_for_real
 from atoll.simulation.scenario.reading import read_scenario
 from atoll.simulation.verdict import Verdict
 
@@ -64,6 +65,115 @@ for_seconds = 1
 seconds = 15
 settle_seconds = 45
 """
+
+ALL_THAT_CAN_BE_DONE = """
+title = "All that can be done to real processes"
+story = "Processes are killed and stopped, servers crash and stall, a stranger forgets a transaction, a cable breaks."
+
+[ring]
+regions = ["frankfurt", "washington-dc", "tokyo"]
+shards = 1
+
+[ring.zones.atlantic]
+home = "frankfurt"
+regions = ["frankfurt", "washington-dc"]
+
+[ring.collections.shop]
+fields = { items = "add_wins_set", status = "lww" }
+
+[ring.collections.people]
+placement = "hybrid"
+zone = "atlantic"
+fields = { tags = "add_wins_set" }
+
+[network]
+client_latency_ms = 2
+
+[[traffic]]
+workload = "adds"
+collection = "shop"
+field = "items"
+operations_per_second = 6
+
+[[traffic]]
+workload = "adds"
+collection = "people"
+field = "tags"
+operations_per_second = 4
+
+[[traffic]]
+workload = "registers"
+collection = "shop"
+field = "status"
+operations_per_second = 4
+
+[[fault]]
+kind = "pause_node"
+targets = ["tokyo/n1"]
+at_seconds = 1
+for_seconds = 2
+
+[[fault]]
+kind = "degrade"
+targets = ["washington-dc>frankfurt"]
+latency_factor = 3
+loss = 0.1
+at_seconds = 1
+for_seconds = 4
+
+[[fault]]
+kind = "stall_shard"
+targets = ["frankfurt/s1"]
+at_seconds = 2
+for_seconds = 2
+
+[[fault]]
+kind = "crash_shard"
+targets = ["frankfurt/s1"]
+at_seconds = 5
+for_seconds = 1
+
+[[fault]]
+kind = "prepared_transaction"
+targets = ["washington-dc/s1"]
+at_seconds = 4
+for_seconds = 4
+
+[[fault]]
+kind = "clock"
+targets = ["tokyo/n1"]
+offset_ms = 500
+at_seconds = 1
+for_seconds = 2
+
+[[fault]]
+kind = "lose_region"
+targets = ["tokyo"]
+at_seconds = 6
+for_seconds = 1
+
+[[fault]]
+kind = "cut"
+targets = ["frankfurt>washington-dc"]
+reset = 1
+at_seconds = 7
+for_seconds = 2
+
+[run]
+seconds = 12
+settle_seconds = 60
+"""
+
+BITES = (
+    "pause_node: processes stopped",
+    "degrade: links made worse",
+    "stall_shard: servers stopped",
+    "crash_shard: servers killed",
+    "prepared_transaction: transactions forgotten",
+    "lose_region: regions lost",
+    "crash_node: processes killed",
+    "cut: connections reset",
+)
 
 FAULTLESS = 0.995
 SLOW_MACHINE_SECONDS = 2.0
@@ -125,3 +235,21 @@ def test_scenario_in_both_tiers_keeps_every_promise_and_the_prediction_is_near(c
     convergence = calibration.figure("convergence")
     assert convergence.error is not None
     assert convergence.error < 30.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_every_fault_of_this_tier_bites_breaks_no_promise_and_the_others_are_named(tmp_path: Path) -> None:
+    scenario = read_scenario(ALL_THAT_CAN_BE_DONE, "all-that-can-be-done")
+    result = run_for_real(scenario, 1, directory=tmp_path / "ring")
+    assert [finding.sentence for checker in result.checkers for finding in checker.findings] == []
+    assert result.verdict is not Verdict.VIOLATED
+    assert [bite for bite in BITES if not result.bites.get(bite)] == []
+    assert [reason.partition(":")[0] for reason in result.skipped] == [
+        "1 fault of clock",
+        "1 fault of degrade by loss",
+    ]
+    [residency] = [checker for checker in result.checkers if checker.checker == "residency"]
+    assert residency.verdict is Verdict.VALID
+    assert result.converged_seconds is not None
+    assert processes_of(tmp_path) == [], "a run leaves no process behind"

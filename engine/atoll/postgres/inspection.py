@@ -48,10 +48,19 @@ async def _find_in(dsn: str, database: str, texts: Sequence[str]) -> list[Findin
     try:
         tables = [row[0] for row in await connection.fetch(_TABLES)]
         query = "SELECT count(*) FROM {} AS found WHERE found::text LIKE ANY ($1)"
-        counts = [(table, await connection.fetchval(query.format(table), patterns)) for table in tables]
+        counts = [(table, await _count(connection, query.format(table), patterns)) for table in tables]
     finally:
         await connection.close()
     return [Finding(database, table, rows) for table, rows in counts if rows]
+
+
+async def _count(connection: asyncpg.Connection[asyncpg.Record], query: str, patterns: Sequence[str]) -> int:
+    """The rows of one table. A crash leaves names of temporary tables whose files are gone: these hold nothing."""
+    try:
+        rows: int = await connection.fetchval(query, patterns)
+    except asyncpg.UndefinedFileError:
+        return 0
+    return rows
 
 
 def _escaped(text: str) -> str:
