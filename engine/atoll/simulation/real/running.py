@@ -98,20 +98,24 @@ class RealPerformance:
         self._recorder.epoch = self._clock.monotonic()
         watch = Watch(access, self._recorder.now)
         self._samples = watch.samples
-        watching = [asyncio.create_task(self._sample(watch)), asyncio.create_task(self._keep_nodes())]
-        traffic = asyncio.gather(*self._traffic())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                watching = [tasks.create_task(self._sample(watch)), tasks.create_task(self._keep_nodes())]
+                await self._act(access, [tasks.create_task(each) for each in self._traffic()])
+                for task in watching:
+                    task.cancel()
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        dsns = {origin: each.dsn for origin, each in self._ring.servers.items()}
+        self._residency = await residency(self._scenario.topology, self._recorder.history(), dsns, self._ended)
+
+    async def _act(self, access: RingAccess, traffic: Sequence[asyncio.Task[None]]) -> None:
+        """Traffic and faults, peace, and the last reads."""
         await self._faults.run(self._plan.faults, self._plan.seconds, self._recorder.now)
-        await traffic
+        await asyncio.gather(*traffic)
         await self._settle(access)
         await self._read_everything()
         self._ended = self._recorder.now()
-        for task in watching:
-            task.cancel()
-        for outcome in await asyncio.gather(*watching, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
-        dsns = {origin: each.dsn for origin, each in self._ring.servers.items()}
-        self._residency = await residency(self._scenario.topology, self._recorder.history(), dsns, self._ended)
 
     def _traffic(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Each client with its part of the plan."""
