@@ -32,6 +32,7 @@ async def test_temporary_table_that_a_crash_leaves_by_name_alone_does_not_end_th
     crashable_server: Server,
 ) -> None:
     connection = await asyncpg.connect(crashable_server.dsn())
+    await connection.execute("ALTER SYSTEM SET autovacuum = off")  # it would forget the name, sooner or later
     await connection.execute("CREATE TEMPORARY TABLE gone (data text)")
     await connection.execute("CREATE TABLE kept (data text)")
     await connection.execute("INSERT INTO kept VALUES ('secret words')")
