@@ -74,6 +74,11 @@ class Network:
         """What makes the channels of the process on ``host``."""
         return lambda address: SimulatedChannel(self, host, address)
 
+    def place(self, address: str, host: Host) -> None:
+        """Say which machine an address belongs to, before anybody listens there: whoever dials early knocks at the
+        right door."""
+        self._hosts_of[address] = host
+
     def listen(self, host: Host, address: str) -> SimulatedServer:
         """A server of the process on ``host``, which takes ``host:port`` when it is started. Raises
         :class:`RuntimeError` if somebody has it."""
@@ -145,7 +150,8 @@ class Network:
 
     def knocked(self, client: End, address: str) -> None:
         """The first packet has arrived at the machine."""
-        if address not in self._listening:
+        server = self._listening.get(address)
+        if server is None or server.host is not client.peer_host:
             if client.way.back_passes():
                 client.way.after(client.way.back.latency_seconds, client.break_off, REFUSED)
             return

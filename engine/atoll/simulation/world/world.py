@@ -36,6 +36,9 @@ class World:
         self.topology: Topology = scenario.topology
         self.client_kind = client_kind
         self.network = Network(loop, scenario.network, region_of, observer)
+        for region in self.topology.regions.values():
+            for node in region.nodes:
+                self.network.place(node.grpc, loop.host(f"{region.name}/{node.name}"))
         self.databases: Mapping[Origin, Database] = {
             (origin := Origin(region.name, shard.name)): Database(
                 loop, loop.host(str(origin)), origin, scenario.disk, observer
