@@ -28,6 +28,9 @@ Spans = Sequence[tuple[float, float]]
 
 LINK_FAULTS = (FaultKind.CUT, FaultKind.DEGRADE)
 
+_ROUNDING_SECONDS = 0.001
+"""An operation that a fault ends at once may be told to have ended a rounding error before it."""
+
 EXCUSES = frozenset({"session_not_covered", "deadline_exceeded"})
 """What a session that knows of another region may be told: the second if the refusal itself comes too late."""
 
@@ -89,7 +92,7 @@ def hosts(entry: Entry, topology: Topology) -> Sequence[RegionName]:
 
 
 def _touches(entry: Entry, spans: Spans) -> bool:
-    return any(begin <= entry.ended and entry.began <= end for begin, end in spans)
+    return any(begin - _ROUNDING_SECONDS <= entry.ended and entry.began <= end for begin, end in spans)
 
 
 def _with_known_regions(evidence: Evidence) -> Iterator[tuple[Entry, frozenset[RegionName]]]:
