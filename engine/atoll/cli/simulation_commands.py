@@ -114,7 +114,7 @@ def run_many(
     if as_json:
         print_json(sweep_json(result, selection.replay, page, failure))
     else:
-        answers.print(sweep_view(result, selection.replay))
+        answers.print(sweep_view(result, selection.replay), crop=False)
         tell_page(page)
         tell_page(failure, "page of the first failure")
     if result.stopped == "interrupted" and not as_json:

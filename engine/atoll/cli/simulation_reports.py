@@ -58,7 +58,7 @@ def show_run(result: RunResult, replay: str, page: Path | None, *, as_json: bool
     if as_json:
         print_json(described(result, replay, page))
         return
-    answers.print(render_run(result, replay))
+    answers.print(render_run(result, replay), crop=False)
     tell_page(page)
 
 

@@ -19,7 +19,7 @@ from atoll.simulation.campaign.seeds import Job
 from atoll.simulation.campaign.shrinking import Shrunk
 from atoll.simulation.campaign.sweep import SweepResult
 from atoll.simulation.report.statistics import spread
-from atoll.simulation.report.terminal import STYLES, grid
+from atoll.simulation.report.terminal import STYLES, Whole, grid
 from atoll.simulation.report.words import NOTHING, duration, listed, percent, plural
 from atoll.simulation.scenario.scenario import Scenario
 from atoll.simulation.verdict import Verdict
@@ -86,7 +86,7 @@ def _failures(result: SweepResult, replay_of: Callable[[Job], str]) -> Iterator[
         yield Text(f"violated: {each.failure}: {rate}", style="bold red")
         first = f"{each.first.job.scenario.name}, seed {each.first.job.seed}: {each.sentence}"
         yield Padding(escape(first), (0, 0, 0, 2))
-        yield Padding(Text(replay_of(each.first.job), overflow="fold"), (0, 0, 0, 2))
+        yield Whole(f"  {replay_of(each.first.job)}")
     for job, finding in result.differences:
         yield Text(f"violated: {finding.anomaly}: {job.scenario.name}, seed {job.seed}", style="bold red")
         yield Padding(escape(finding.sentence), (0, 0, 0, 2))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -41,10 +42,25 @@ FINDINGS_MAX = 3
 """Kinds of findings told in the terminal; the page has all of them. Larger: the verdict scrolls away."""
 
 
+class Whole:
+    """A line that is never broken, however narrow the terminal, since it is there to be copied. To be printed with
+    ``crop=False``."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """One line."""
+        yield Segment(self._text)
+        yield Segment.line()
+
+
 def render_run(result: RunResult, replay: str = "") -> RenderableType:
-    """The verdict of one run. ``replay`` is the command that repeats it."""
+    """The verdict of one run, to be printed with ``crop=False``. ``replay`` is the command that repeats it."""
     found = figures(result)
-    parts: list[RenderableType] = [headline(result), _facts(result, found, replay)]
+    parts: list[RenderableType] = [headline(result), _facts(result, found)]
+    if replay:
+        parts.append(Whole(f"replay         {replay}"))
     parts += _findings(result)
     parts += [Text(""), _around_faults(result, found)]
     return Group(*parts)
@@ -85,9 +101,9 @@ def grid() -> Table:
     return Table.grid(padding=(0, 2, 0, 0))
 
 
-def _facts(result: RunResult, found: Figures, replay: str) -> Table:
+def _facts(result: RunResult, found: Figures) -> Table:
     facts = grid()
-    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(style="dim", no_wrap=True, min_width=len("proved little"))
     facts.add_column()
     summary = found.summary
     facts.add_row(
@@ -109,8 +125,6 @@ def _facts(result: RunResult, found: Figures, replay: str) -> Table:
             facts.add_row("failed", f"{region}: {escape(counted(errors))}")
     for reason in summary.proved_little:
         facts.add_row("[yellow]proved little[/]", escape(reason))
-    if replay:
-        facts.add_row("replay", Text(replay, overflow="fold"))
     return facts
 
 

@@ -47,6 +47,12 @@ def test_pipe_gets_plain_ascii(width: int) -> None:
     assert "\x1b" not in said
 
 
+def test_command_to_repeat_a_run_can_be_copied_from_a_narrow_terminal() -> None:
+    file = io.StringIO()
+    Console(file=file, width=40).print(render_run(story(), REPLAY), crop=False)
+    assert any(line.endswith(REPLAY) for line in file.getvalue().splitlines())
+
+
 def test_terminal_gets_colours() -> None:
     assert "\x1b[" in printed(render_run(story()), terminal=True)
 
