@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from tests.simulations.mutants.registry import MUTANTS
 from tests.tidy.source import ROOT, engine_sources
 
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)(?:\s+\"[^\"]*\")?\)")
@@ -98,6 +99,22 @@ def test_citation_of_an_unknown_promise_is_found() -> None:
         "I15 is cited and not in docs/invariants.md",
         "I16 is cited and not in docs/invariants.md",
     ]
+
+
+def promise_sections() -> dict[str, str]:
+    """What docs/invariants.md says under each promise, by number."""
+    text = (ROOT / "docs" / "invariants.md").read_text(encoding="utf-8")
+    return {part.split(" ", 1)[0]: part for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]}
+
+
+def test_every_mutant_stands_under_the_promise_that_it_breaks() -> None:
+    sections = promise_sections()
+    missing = [
+        f"{mutant.name} breaks {mutant.promise}, and docs/invariants.md does not name it there"
+        for mutant in MUTANTS.values()
+        if f"`{mutant.name}`" not in sections[mutant.promise]
+    ]
+    assert not missing, "\n".join(missing)
 
 
 def test_links_resolve() -> None:
