@@ -152,10 +152,7 @@ def _bites(found: Figures) -> str:
 
 
 def _findings(result: RunResult) -> Iterator[RenderableType]:
-    for checker in result.checkers:
-        if checker.verdict is Verdict.UNKNOWN:
-            yield Text(f"unknown: {_promise(checker)}", style="yellow")
-            yield Padding(escape(checker.note or "nothing was checked"), (0, 0, 0, 2))
+    """What is violated, then what is unknown: of the latter those with the same reason together."""
     classes = finding_classes(result)
     for each in classes[:FINDINGS_MAX]:
         again = f", {len(each.findings)} times" if len(each.findings) > 1 else ""
@@ -163,6 +160,14 @@ def _findings(result: RunResult) -> Iterator[RenderableType]:
         yield Padding(escape(each.findings[0].sentence), (0, 0, 0, 2))
     if len(classes) > FINDINGS_MAX:
         yield Padding(f"and {plural(len(classes) - FINDINGS_MAX, 'other kind')} of finding", (0, 0, 0, 2))
+    unknown: dict[str, list[CheckerResult]] = {}
+    for checker in result.checkers:
+        if checker.verdict is Verdict.UNKNOWN:
+            unknown.setdefault(checker.note or "nothing was checked", []).append(checker)
+    for note, checkers in unknown.items():
+        several = f"{len(checkers)} checkers: {listed(checker.checker for checker in checkers)}"
+        yield Text(f"unknown: {_promise(checkers[0]) if len(checkers) == 1 else several}", style="yellow")
+        yield Padding(escape(note), (0, 0, 0, 2))
 
 
 def _promise(checker: CheckerResult) -> str:

@@ -92,6 +92,17 @@ def test_kinds_of_findings_are_told_by_their_first_and_not_all_of_them() -> None
     assert "and 2 other kinds of finding" in said
 
 
+def test_checkers_that_do_not_know_for_the_same_reason_are_told_together_and_after_what_is_violated() -> None:
+    idle = [
+        checker(name, verdict=Verdict.UNKNOWN, checks=0, note="nothing to compare") for name in ("dots", "clocks")
+    ]
+    broken = checker(findings=(Finding(checker="c", anomaly="lost", sentence="It is gone.", at=1.0),))
+    said = printed(render_run(result(checkers=(*idle, broken))))
+    assert "unknown: 2 checkers: dots, clocks" in said
+    assert said.count("nothing to compare") == 1
+    assert said.index("It is gone.") < said.index("unknown:")
+
+
 def test_json_has_everything_that_the_terminal_says() -> None:
     said = orjson.loads(orjson.dumps(as_json(story(violated=True), REPLAY)))
     assert (said["verdict"], said["seed"], said["replay"]) == (Verdict.VIOLATED, 42, REPLAY)
