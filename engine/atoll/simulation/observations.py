@@ -27,6 +27,8 @@ class Committed:
     dependencies: Cut
     owned: Sequence[Ownership]
     """The shard's ownership rows as the transaction saw them."""
+    process: str = ""
+    """Who wrote: a host in one of its lives; empty if nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,15 @@ class Minted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """A process, which is a host in one of its lives, asked ``server`` for its first connection."""
+
+    at: float
+    server: Origin
+    process: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """A replication message crossed a link between regions, as the bytes that crossed."""
 
@@ -98,7 +109,7 @@ class Carried:
     payload: bytes
 
 
-Observation = Committed | Captured | Applied | Collected | Rewound | Minted | Carried
+Observation = Committed | Captured | Applied | Collected | Rewound | Minted | Connected | Carried
 
 
 class Observer(Protocol):

@@ -6,8 +6,9 @@ from typing import Any
 
 from tests.simulations.mutants.mutant import Mutant, Replacement
 
+from atoll.causality.cut import join_all
 from atoll.client.parcel import Parcel
-from atoll.errors import AtollError, OutcomeUnknown, Unavailable
+from atoll.errors import AtollError, OutcomeUnknown
 from atoll.limits import GROUP_RECORDS_MAX
 from atoll.node import forwarding
 from atoll.node.barrier import Barrier
@@ -18,6 +19,7 @@ from atoll.node.minting import CounterMint
 from atoll.node.pending import Pending, Stage
 from atoll.node.writer import WRITTEN, Group, Writer
 from atoll.ports import CounterBlock
+from atoll.simulation.storage import simulated_store
 
 
 def _forget_doubts(self: Writer, merged: Any, error: AtollError) -> None:
@@ -123,25 +125,13 @@ def _missing_anywhere(self: Barrier, cut: Any, target: Any) -> Any:
 
 
 async def _captures_that_die(self: HeldWrites) -> None:
-    """As :meth:`HeldWrites._wait_for_captures`, which forgets that a capture may be in doubt."""
+    """As :meth:`HeldWrites._wait_for_captures`, which does not expect that a shard may be away."""
     while self._near:
         round_, self._near = self._near, []
-        try:
-            cut = await self._barrier.settle(_joined(round_), self._desk.origin)
-        except Unavailable as error:
-            self._near = self._still_wanted(round_, error) + self._near
-            await self._desk.pause(0.05)
-            continue
+        cut = await self._barrier.settle(join_all(held.cut for held in round_), self._desk.origin)
         for held in round_:
             self._release(held, cut)
         self._writer.kick()
-
-
-def _joined(round_: Any) -> Any:
-    cut = round_[0].cut
-    for held in round_[1:]:
-        cut = cut.join(held.cut)
-    return cut
 
 
 MUTANTS = (
@@ -163,7 +153,8 @@ MUTANTS = (
         name="doubt-told-as-failure",
         bug="the caller of a write in doubt is told at the deadline that nothing was written",
         promise="I1",
-        scenario="ambiguous-commits",
+        scenario="shard-fails-over-mid-write",
+        seconds=14.0,
         replacements=[Replacement(Pending, "why_late", _why_late_without_doubts)],
     ),
     Mutant(
@@ -194,6 +185,7 @@ MUTANTS = (
         bug="a client sends its writes again when the connection breaks",
         promise="I1",
         scenario="rolling-restart",
+        seconds=20.0,
         replacements=[Replacement(Parcel, "broken", _all_again)],
     ),
     Mutant(
@@ -244,9 +236,16 @@ MUTANTS = (
     ),
     Mutant(
         name="held-writes-lost",
-        bug="the task that holds writes back dies when a capture loses its answer",
+        bug="the task that holds writes back dies when a shard is away",
         promise="I13",
-        scenario="ambiguous-commits",
+        scenario="roaming-beside-a-crashing-sibling",
         replacements=[Replacement(HeldWrites, "_wait_for_captures", _captures_that_die)],
+    ),
+    Mutant(
+        name="other-history-unforeseen",
+        bug="a process that holds a shard open does not expect to be told that its server has another history",
+        promise="I13",
+        scenario="shard-fails-over-mid-write",
+        replacements=[Replacement(simulated_store, "_connect_again", simulated_store._connect)],
     ),
 )

@@ -34,6 +34,7 @@ from atoll.simulation.observations import (
     Carried,
     Collected,
     Committed,
+    Connected,
     Minted,
     Observation,
     Rewound,
@@ -65,6 +66,7 @@ _HOOKS: Final[Mapping[type[Any], str]] = {
     Collected: "collected",
     Rewound: "rewound",
     Minted: "minted",
+    Connected: "connected",
     Carried: "carried",
 }
 

@@ -74,6 +74,7 @@ class Backend:
         assert self._work is None, "a connection asks one thing at a time"
         if self._transaction is None:
             self._transaction = self._server.begin()
+            self._transaction.process = self._connection.process
         self._request = request
         self._work = request.statement(self._server, self._transaction)
         self._turn += 1

@@ -46,6 +46,11 @@ class Connection:
         self._waiting: asyncio.Future[Any] | None = None
 
     @property
+    def process(self) -> str:
+        """The client's host and which of its lives this is."""
+        return f"{self.client.name}#{self.life}"
+
+    @property
     def client_is_alive(self) -> bool:
         """Whether the process that connected still lives; a paused one does."""
         return self.client.alive and self.client.life == self.life
@@ -58,6 +63,7 @@ class Connection:
     async def open(self, greeting: Greeting, seconds: float) -> None:
         """Connect; raises :class:`ConnectionLost`, and what the server or the greeting refuses."""
         server = self._server
+        server.meet(self.process)
 
         def greet(_: Server, __: Transaction) -> Work[None]:
             yield _HANDSHAKE_ROUND_TRIPS * 2 * server.latency_seconds()

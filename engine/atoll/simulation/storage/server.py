@@ -16,7 +16,7 @@ from atoll.ids import Origin
 from atoll.simulation.limits import DATABASE_LATENCY_MS_MAX, DATABASE_LATENCY_MS_MIN, SERVER_CONNECTIONS_MAX
 from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.loop.hosts import Host
-from atoll.simulation.observations import Observer
+from atoll.simulation.observations import Connected, Observer
 from atoll.simulation.scenario.scenario import DiskSettings
 from atoll.simulation.storage.journal import Journal, PendingCommit, copy_of
 from atoll.simulation.storage.locks import LockTable
@@ -50,6 +50,7 @@ class Server:
         self.silent = False
         """Dead without a word: the machine is gone, and nobody refuses connections."""
         self._observer = observer
+        self._known: set[str] = set()
         self._disk = disk
         self._random = loop.streams.get(f"disk:{origin}")
         self._journal = Journal(copy_of(self.content))
@@ -109,6 +110,13 @@ class Server:
         """A fresh number, for transactions and connections."""
         self._serial += 1
         return self._serial
+
+    def meet(self, process: str) -> None:
+        """A process asks for a connection."""
+        if process not in self._known:
+            self._known.add(process)
+            if self._observer is not None:
+                self._observer.observe(Connected(at=self.loop.now(), server=self.origin, process=process))
 
     def begin(self) -> Transaction:
         return Transaction(self.next_serial(), self.content)

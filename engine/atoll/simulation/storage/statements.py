@@ -81,17 +81,29 @@ def write(rows: Sequence[RowWrite], dependencies: Cut, server: Server, transacti
         number, owners = transaction.number, shard.owned()
         yield Commit(
             lambda content: content.shard.commit_rows(number, done, dependencies),
-            partial(_told_write, number, done, dependencies, owners),
+            partial(_told_write, number, done, dependencies, owners, transaction.process),
         )
         yield server.statement_seconds()
     return WriteResult(outcomes=outcomes, progress=shard.progress())
 
 
 def _told_write(
-    number: int, rows: Sequence[RowWrite], dependencies: Cut, owned: Sequence[Ownership], content: Content, at: float
+    number: int,
+    rows: Sequence[RowWrite],
+    dependencies: Cut,
+    owned: Sequence[Ownership],
+    process: str,
+    content: Content,
+    at: float,
 ) -> Observation:
     return Committed(
-        at=at, shard=content.shard.origin, transaction=number, rows=rows, dependencies=dependencies, owned=owned
+        at=at,
+        shard=content.shard.origin,
+        transaction=number,
+        rows=rows,
+        dependencies=dependencies,
+        owned=owned,
+        process=process,
     )
 
 

@@ -53,12 +53,14 @@ Work = Generator[Step, None, T]
 class Transaction:
     """One transaction of one connection, or one that was prepared."""
 
-    __slots__ = ("content", "keys", "number", "serial", "staged")
+    __slots__ = ("content", "keys", "number", "process", "serial", "staged")
 
     def __init__(self, serial: int, content: Content) -> None:
         self.serial = serial
         """Who holds its locks."""
         self.content = content
+        self.process = ""
+        """Whose connection it is on."""
         self.number: int | None = None
         """Its number for snapshots: drawn when it first writes, as Postgres does."""
         self.keys: Sequence[LockKey] = ()

@@ -113,6 +113,7 @@ class Faults:
         if fault.kind is FaultKind.CRASH_NODE:
             return self._held("down", target, lambda: self._crash(target), node.restart)
         if fault.kind is FaultKind.CLOCK:
+            self.bites["clock: clocks shifted"] += 1
             return _shift_clock(node.host.clock, fault)
         return self._held("pause", target, lambda: self._pause(node.host), lambda: self._resume(node.host))
 

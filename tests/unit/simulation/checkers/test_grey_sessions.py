@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,11 +10,12 @@ from tests.unit.simulation.checkers.grey_ring import Ring
 from tests.unit.simulation.checkers.grey_words import FRANKFURT, OREGON, TOKYO, added, origin, titled
 
 from atoll import limits
+from atoll.causality.hybrid_clock import HybridClock
 from atoll.crdt.codec import decode_record
 from atoll.instant import Timestamp
 from atoll.simulation.history import Status
 from atoll.simulation.loop.clocks import EPOCH_MS
-from atoll.simulation.observations import Collected, Committed, Observation
+from atoll.simulation.observations import Collected, Committed, Connected, Observation
 from atoll.simulation.verdict import Verdict
 
 # -- sessions -----------------------------------------------------------------------------------------------------
@@ -160,6 +161,43 @@ def test_timestamp_that_goes_back_along_a_session_is_found() -> None:
     ring.sessions["c"].timestamp = Timestamp(0)
     ring.write(TOKYO, "b", titled("y"), client="c")
     assert ring.anomalies(converged=False) == {("clocks", "timestamp goes back in a session")}
+
+
+def process_of(name: str) -> Callable[[Observation], Sequence[Observation]]:
+    """Writes come from a process that begins now."""
+    begins: list[Observation] = [Connected(at=0.0, server=origin("frankfurt"), process=name)]
+
+    def tell(seen: Observation) -> Sequence[Observation]:
+        before, begins[:] = begins[:], []
+        return [*before, replace(seen, process=name) if isinstance(seen, Committed) else seen]
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("back_ms", "found"), [(5_000, {("clocks", "timestamp goes back over a restart")}), (0, set())]
+)
+def test_timestamp_that_goes_back_over_a_restart_is_found(back_ms: int, found: set[tuple[str, str]]) -> None:
+    offsets = {FRANKFURT: 0}
+    ring = Ring(offsets=offsets)
+    ring.tamper = process_of("frankfurt/n1#0")
+    ring.write(FRANKFURT, "a", titled("x"))
+    offsets[FRANKFURT] = -back_ms
+    ring.clocks[FRANKFURT] = HybridClock(lambda: int(ring.now * 1000) + 10_000 + offsets[FRANKFURT])
+    ring.tamper = process_of("frankfurt/n1#1")
+    ring.write(FRANKFURT, "b", titled("y"))
+    assert ring.anomalies(converged=False) == found
+
+
+def test_process_that_began_before_may_be_behind_another_of_its_region() -> None:
+    ring = Ring()
+    ring.observe(Connected(at=0.0, server=origin("frankfurt"), process="frankfurt/n2#0"))
+    ring.tamper = process_of("frankfurt/n1#0")
+    ring.write(FRANKFURT, "a", titled("x"))
+    ring.clocks[FRANKFURT] = HybridClock(lambda: int(ring.now * 1000) + 5_000)
+    ring.tamper = lambda seen: [replace(seen, process="frankfurt/n2#0") if isinstance(seen, Committed) else seen]
+    ring.write(FRANKFURT, "b", titled("y"))
+    assert ring.anomalies(converged=False) == set()
 
 
 def test_session_whose_timestamp_nobody_follows_is_counted() -> None:

@@ -14,7 +14,16 @@ from atoll.simulation.checkers.grey.ledger import Ledger, Sighting
 from atoll.simulation.checkers.grey.writes import RecordedWrite
 from atoll.simulation.history import History
 from atoll.simulation.limits import SENTENCES_MAX
-from atoll.simulation.observations import Applied, Captured, Carried, Collected, Committed, Minted, Rewound
+from atoll.simulation.observations import (
+    Applied,
+    Captured,
+    Carried,
+    Collected,
+    Committed,
+    Connected,
+    Minted,
+    Rewound,
+)
 from atoll.simulation.storage.memory_shard import MemoryShard
 from atoll.simulation.verdict import CheckerResult, Finding, Verdict
 
@@ -78,6 +87,9 @@ class Check:
 
     def minted(self, seen: Minted) -> None:
         """A block of counters was leased."""
+
+    def connected(self, seen: Connected) -> None:
+        """A process asked a server for its first connection."""
 
     def carried(self, seen: Carried) -> None:
         """A replication message crossed between regions."""

@@ -1,8 +1,9 @@
 """I14: timestamps follow causality, whatever the clocks of the nodes do.
 
-A write's timestamp is above every timestamp in the state it was made on, and above those that its own session got
-before, across regions. The second is not promised to a session whose timestamp was far ahead of true time: nodes
-whose clocks are right refuse to follow it. How far clocks may be ahead is not judged, only told.
+A write's timestamp is above every timestamp in the state it was made on, above all that its region had written when
+the process that wrote it began, and above those that its own session got before, across regions. The last is not
+promised to a session whose timestamp was far ahead of true time: nodes whose clocks are right refuse to follow it.
+How far clocks may be ahead is not judged, only told.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from atoll import limits
 from atoll.crdt.record import Record
 from atoll.crdt.registry import LWW
+from atoll.ids import RegionName
 from atoll.instant import ZERO, Timestamp, wall_ms
 from atoll.simulation.checkers.grey.checker import Check, Commit, End
 from atoll.simulation.checkers.grey.ledger import Ledger
@@ -17,6 +19,7 @@ from atoll.simulation.checkers.grey.matching import Matches
 from atoll.simulation.checkers.grey.writes import Assignment, RecordedWrite
 from atoll.simulation.history import Status
 from atoll.simulation.loop.clocks import EPOCH_MS
+from atoll.simulation.observations import Connected
 
 _FAR_AHEAD_MS = limits.CLOCK_AHEAD_MAX_MS // 2
 """Beyond this a node may refuse to follow a timestamp: its own clock may be that much behind true time."""
@@ -33,12 +36,38 @@ class Clocks(Check):
         self._far: set[Timestamp] = set()
         """Timestamps that were far ahead of true time when they were given."""
 
+        self._greatest: dict[RegionName, Timestamp] = {}
+        """What each region has written so far."""
+        self._floors: dict[str, Timestamp] = {}
+        """The same as each process found it, before it could ask for anything."""
+
+    def connected(self, seen: Connected) -> None:
+        self._floors.setdefault(seen.process, self._greatest.get(seen.server.region, ZERO))
+
     def committed(self, commit: Commit) -> None:
+        self._check_since_start(commit)
         for write in commit.writes:
             self._note_ahead(write, commit.seen.at)
             before = self.ledger.stories[write.id].versions.get(write.row.previous_context)
             if before is not None and write.is_known:
                 self._check_along_record(write, self.ledger.record(before))
+
+    def _check_since_start(self, commit: Commit) -> None:
+        region, process = commit.seen.shard.region, commit.seen.process
+        for write in commit.writes:
+            stamps = _stamps(write)
+            self._greatest[region] = max(self._greatest.get(region, ZERO), *stamps)
+            floor = self._floors.get(process)
+            if floor is None:
+                continue
+            self.checks += 1
+            if min(stamps) <= floor:
+                self.find(
+                    "timestamp goes back over a restart",
+                    f"{str(write).capitalize()} has the timestamp {min(stamps)}; when {process} began, {region} had "
+                    f"written {floor} already.",
+                    places=[process],
+                )
 
     def _note_ahead(self, write: RecordedWrite, true_seconds: float) -> None:
         peak = "peak of milliseconds ahead of true time"
