@@ -27,6 +27,13 @@ class Cut(Mapping[Origin, int]):
         given: dict[Origin, int] = dict(numbers)
         self._numbers = {origin: number for origin, number in given.items() if number > 0}
 
+    @classmethod
+    def _of(cls, numbers: dict[Origin, int]) -> Cut:
+        """A cut that takes ``numbers`` over, which are positive."""
+        cut = cls.__new__(cls)
+        cut._numbers = numbers
+        return cut
+
     def at(self, origin: Origin) -> int:
         """The batch number of ``origin`` that is covered; 0 if none."""
         return self._numbers.get(origin, 0)
@@ -38,13 +45,9 @@ class Cut(Mapping[Origin, int]):
 
     def join(self, other: Cut) -> Cut:
         """Entrywise maximum: what both together have seen."""
-        if not other._numbers:
-            return self
-        joined = dict(self._numbers)
-        for origin, number in other._numbers.items():
-            if joined.get(origin, 0) < number:
-                joined[origin] = number
-        return Cut(joined)
+        mine, theirs = self._numbers, other._numbers
+        newer = {o: n for o, n in theirs.items() if mine.get(o, 0) < n}
+        return Cut._of({**mine, **newer}) if newer else self
 
     def meet(self, other: Cut) -> Cut:
         """Entrywise minimum: what both have seen."""
@@ -53,15 +56,15 @@ class Cut(Mapping[Origin, int]):
     def missing(self, required: Cut) -> Cut:
         """The entries of ``required`` that are not covered here."""
         mine = self._numbers
-        return Cut({o: n for o, n in required._numbers.items() if mine.get(o, 0) < n})
+        return Cut._of({o: n for o, n in required._numbers.items() if mine.get(o, 0) < n})
 
     def advanced(self, origin: Origin, number: int) -> Cut:
         """This cut with ``origin`` raised to at least ``number``."""
-        return self if self.at(origin) >= number else Cut({**self._numbers, origin: number})
+        return self if self.at(origin) >= number else Cut._of({**self._numbers, origin: number})
 
     def without_region(self, region: RegionName) -> Cut:
         """This cut without the entries of ``region``'s own shards."""
-        return Cut({o: n for o, n in self._numbers.items() if o.region != region})
+        return Cut._of({o: n for o, n in self._numbers.items() if o.region != region})
 
     def encode(self) -> bytes:
         """Canonical msgpack: a list of ``[region, shard, number]`` in order; ``b""`` for the empty cut."""

@@ -43,6 +43,7 @@ class Tally:
         self.applied = 0
         self.refused = 0
         self._gauges: dict[Origin, tuple[Gauge, ...]] = {}
+        self._shown: dict[Origin, tuple[int, int, int]] = {}
 
     def count(self, origin: Origin, records: int) -> None:
         """A batch of so many records is applied by the whole region."""
@@ -62,10 +63,14 @@ class Tally:
 
     def show(self, origin: Origin, held_batches: int, underway_bytes: int, applied: int) -> None:
         """Where the origin stands now."""
+        figures = (held_batches, underway_bytes, applied)
+        if self._shown.get(origin) == figures:
+            return
+        self._shown[origin] = figures
         gauges = self._gauges.get(origin)
         if gauges is None:
             metrics = self._metrics
             every = (metrics.inbox_batches, metrics.inbox_bytes, metrics.applied_batch)
             gauges = self._gauges[origin] = tuple(gauge.labels(*origin) for gauge in every)
-        for gauge, value in zip(gauges, (held_batches, underway_bytes, applied), strict=True):
+        for gauge, value in zip(gauges, figures, strict=True):
             gauge.set(value)
