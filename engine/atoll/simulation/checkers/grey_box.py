@@ -24,6 +24,7 @@ from atoll.simulation.checkers.grey.ledger import Ledger
 from atoll.simulation.checkers.grey.ownership import Owning
 from atoll.simulation.checkers.grey.replay import Merging
 from atoll.simulation.checkers.grey.residency import Residency
+from atoll.simulation.checkers.grey.session_order import SessionOrder
 from atoll.simulation.checkers.grey.sessions import Sessions
 from atoll.simulation.checkers.grey.shipping import Shipping
 from atoll.simulation.checkers.grey.stability import Stability
@@ -53,6 +54,7 @@ CHECKS: Final[Sequence[type[Check]]] = (
     Owning,
     Residency,
     Sessions,
+    SessionOrder,
     Stability,
     Bounds,
     Clocks,

@@ -10,12 +10,13 @@ from tests.unit.simulation.checkers.grey_ring import Ring
 from tests.unit.simulation.checkers.grey_words import FRANKFURT, OREGON, TOKYO, added, origin, titled
 
 from atoll import limits
+from atoll.causality.cut import Cut
 from atoll.causality.hybrid_clock import HybridClock
 from atoll.crdt.codec import decode_record
 from atoll.instant import Timestamp
 from atoll.simulation.history import Status
 from atoll.simulation.loop.clocks import EPOCH_MS
-from atoll.simulation.observations import Collected, Committed, Connected, Observation
+from atoll.simulation.observations import Captured, Collected, Committed, Connected, Observation
 from atoll.simulation.verdict import Verdict
 
 # -- sessions -----------------------------------------------------------------------------------------------------
@@ -136,6 +137,51 @@ def test_peaks_are_told() -> None:
     peaks = ring.results()["bounds"].legal
     assert peaks["peak of log rows of one shard"] == 3
     assert peaks["peak of records in one group"] == 1
+
+
+# -- the order of a session's writes ------------------------------------------------------------------------------
+
+
+def forgetful(seen: Observation) -> Sequence[Observation]:
+    """Neither the writes nor their batches say what their sessions had written."""
+    match seen:
+        case Committed():
+            return [replace(seen, dependencies=Cut.EMPTY)]
+        case Captured(batch=batch):
+            return [replace(seen, batch=replace(batch, dependencies=Cut.EMPTY))]
+        case _:
+            return [seen]
+
+
+def test_write_that_may_be_seen_before_its_sessions_earlier_write_is_found() -> None:
+    ring = Ring(count=2)
+    first, *others = (f"k{number}" for number in range(8))
+    second = next(key for key in others if other_shard(ring, first, key))
+    ring.tamper = forgetful
+    ring.write(FRANKFURT, first, added("x"), client="c")
+    ring.write(FRANKFURT, second, added("y"), client="c")
+    ring.capture(ring.owner(FRANKFURT, ring.id(second)))  # the first was captured for the second
+    (finding,) = ring.findings(converged=False)
+    assert (finding.checker, finding.anomaly) == (
+        "order of sessions", "write before its session's earlier write"
+    )  # fmt: skip
+    assert finding.entries == (1,)
+
+
+def test_writes_of_other_sessions_and_of_one_shard_need_no_dependency() -> None:
+    ring = Ring(count=2)
+    first, *others = (f"k{number}" for number in range(8))
+    ring.tamper = forgetful
+    ring.write(FRANKFURT, first, added("x"), client="c")
+    ring.write(FRANKFURT, next(key for key in others if not other_shard(ring, first, key)), added("y"), client="c")
+    ring.write(FRANKFURT, next(key for key in others if other_shard(ring, first, key)), added("z"), client="d")
+    assert all(ring.capture(origin("frankfurt", shard)) for shard in ("s1", "s2"))
+    assert ring.anomalies(converged=False) == set()
+    assert ring.results(converged=False)["order of sessions"].verdict is Verdict.VALID
+
+
+def other_shard(ring: Ring, one: str, other: str) -> bool:
+    return ring.owner(FRANKFURT, ring.id(one)) != ring.owner(FRANKFURT, ring.id(other))
 
 
 # -- clocks -------------------------------------------------------------------------------------------------------

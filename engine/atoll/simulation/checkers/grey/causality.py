@@ -9,7 +9,8 @@ On records: a dot of another region is visible only if its batch has begun on th
 that reads it takes along; contexts end at writes that were made and have no holes.
 
 Not checked here: that a read which a session made is among the dependencies of its next write (a client's view, which
-the black box judges by values), and the order of two shards of one region, which is promised to sessions only.
+the black box judges by values), and the order of two shards of one region, which is promised to sessions only: see
+:mod:`atoll.simulation.checkers.grey.session_order`.
 """
 
 from __future__ import annotations
