@@ -8,7 +8,7 @@ shard instead of one per data centre.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgpack
@@ -41,7 +41,7 @@ class Cut(Mapping[Origin, int]):
     def covers(self, other: Cut) -> bool:
         """Whether everything that ``other`` has seen is seen here too."""
         mine = self._numbers
-        return all(mine.get(origin, 0) >= number for origin, number in other._numbers.items())
+        return not [origin for origin, number in other._numbers.items() if mine.get(origin, 0) < number]
 
     def join(self, other: Cut) -> Cut:
         """Entrywise maximum: what both together have seen."""
@@ -51,7 +51,8 @@ class Cut(Mapping[Origin, int]):
 
     def meet(self, other: Cut) -> Cut:
         """Entrywise minimum: what both have seen."""
-        return Cut({origin: min(number, other.at(origin)) for origin, number in self._numbers.items()})
+        theirs = other._numbers
+        return Cut._of({o: min(n, theirs[o]) for o, n in self._numbers.items() if o in theirs})
 
     def missing(self, required: Cut) -> Cut:
         """The entries of ``required`` that are not covered here."""
@@ -79,13 +80,16 @@ class Cut(Mapping[Origin, int]):
         if not encoded:
             return Cut.EMPTY
         try:
-            return Cut({_origin(r, s): _number(n) for r, s, n in msgpack.unpackb(encoded)})
+            return Cut._of({_origin(r, s): _number(n) for r, s, n in msgpack.unpackb(encoded)})
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             raise CorruptFrame(f"a cut of {len(encoded)} bytes does not decode: {error}") from error
 
     def describe(self) -> str:
         """One line for people: ``frankfurt/s1:17 tokyo/s2:4``, or ``nothing``."""
         return " ".join(f"{o}:{n}" for o, n in sorted(self._numbers.items())) or "nothing"
+
+    def items(self) -> ItemsView[Origin, int]:
+        return self._numbers.items()
 
     def __getitem__(self, origin: Origin) -> int:
         return self._numbers[origin]
