@@ -121,6 +121,7 @@ class Follower:
         self._confirm()
 
     async def _follow(self) -> None:
+        await self._captured.wait_above(self._origin.shard, self._after)
         batches = await self._store.batches(self._after, BATCHES_PER_READ)
         for batch in batches:
             if batch.number != self._after + 1:
@@ -132,8 +133,6 @@ class Follower:
             await self._wait_for_room()
             await self._send(batch)
         self._trouble.mended()
-        if not batches:
-            await self._captured.wait_above(self._origin.shard, self._after)
 
     async def _wait_for_room(self) -> None:
         while not self._window.has_room:
