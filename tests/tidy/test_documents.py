@@ -11,6 +11,9 @@ import pytest
 from tests.simulations.mutants.registry import MUTANTS
 from tests.tidy.source import ROOT, engine_sources
 
+from atoll.simulation.checkers.black_box import CHECKERS
+from atoll.simulation.checkers.grey_box import CHECKS
+
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)(?:\s+\"[^\"]*\")?\)")
 HEADING = re.compile(r"^#{1,6}\s+(?P<title>.+?)\s*#*$", re.MULTILINE)
 CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -113,6 +116,15 @@ def test_every_mutant_stands_under_the_promise_that_it_breaks() -> None:
         f"{mutant.name} breaks {mutant.promise}, and docs/invariants.md does not name it there"
         for mutant in MUTANTS.values()
         if f"`{mutant.name}`" not in sections[mutant.promise]
+    ]
+    assert not missing, "\n".join(missing)
+
+
+def test_every_checker_has_its_row_in_the_simulators_page() -> None:
+    text = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+    names = [*CHECKERS, *(check.name for check in CHECKS)]
+    missing = [
+        f"{name}: docs/simulation.md does not say what it verifies" for name in names if f"| [{name}](" not in text
     ]
     assert not missing, "\n".join(missing)
 
