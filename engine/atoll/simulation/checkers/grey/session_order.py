@@ -4,11 +4,13 @@ Within one shard the order of batches tells what was first. Between two shards, 
 dependencies do: the batch of the later write, or one before it of the same shard, depends on the batch of the earlier
 write. Otherwise a receiver may show the later write without the earlier one, and its readers would not know.
 
-What a session had read is left to the black box. Writes are those that can be told by their values.
+What a session had read is left to the black box. Writes are those that can be told by values
+which nobody else wrote there.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from atoll.causality.cut import Cut
@@ -34,13 +36,14 @@ class SessionOrder(Check):
     def finished(self, end: End) -> None:
         self._implied = {origin: self._implied_by(origin) for origin in self.ledger.batches}
         matches = Matches(self.ledger)
+        written = Counter(_what(entry) for entry in end.history)
         wrote: dict[str, Cut] = {}
         at_end_of: dict[int, Cut] = {}
         for entry in end.history:
             before = wrote.get(entry.session, Cut.EMPTY)
             if entry.heard is not None:
                 before = before.join(at_end_of.get(entry.heard, Cut.EMPTY))
-            write = self._write_of(entry, matches)
+            write = self._write_of(entry, matches) if written[_what(entry)] == 1 else None
             if write is not None:
                 self._check(entry, write, before)
                 before = before.advanced(write.shard, write.batch)
@@ -75,3 +78,16 @@ class SessionOrder(Check):
                     places=[str(write.shard), str(origin)],
                 )
                 return
+
+
+def _what(entry: Entry) -> tuple[str, ...]:
+    """What an operation does, whoever asked for it."""
+    planned = entry.planned
+    return (
+        planned.action,
+        planned.collection,
+        str(planned.zone),
+        planned.key,
+        str(planned.field),
+        repr(planned.argument),
+    )
