@@ -38,7 +38,7 @@ class Agenda:
     def set_timer(self, due_ns: int, handle: SimulationTimerHandle) -> None:
         """The handle may run from ``due_ns`` on. Timers of one moment become ready in the order of setting."""
         if due_ns > self.true_ns:
-            handle.wait_in(self)
+            handle.agenda = self
             heappush(self._timers, (due_ns, next(self._sequence), handle))
         else:
             self.enqueue(handle)
@@ -47,22 +47,24 @@ class Agenda:
         """Called by each timer that is cancelled while it waits; rebuilds the heap when most have been."""
         self._cancelled_timers += 1
         if limits.CANCELLED_TIMERS_MAX < self._cancelled_timers > len(self._timers) // 2:
-            self._timers = [entry for entry in self._timers if not entry[2].cancelled()]
+            self._timers = [entry for entry in self._timers if not entry[2]._cancelled]
             heapify(self._timers)
             self._cancelled_timers = 0
 
     def advance(self) -> bool:
         """Jump to the next timer of a life that goes on, and make ready what is due then; false if there is none."""
-        while self._timers and (self._timers[0][2].cancelled() or self._timers[0][2].life.ended):
-            self._take_timer()
-        if not self._timers:
-            return False
-        self.true_ns = self._timers[0][0]
-        while self._timers and self._timers[0][0] <= self.true_ns:
-            handle = self._take_timer()
-            if not handle.cancelled():
+        timers, now_ns = self._timers, -1
+        while timers and (now_ns < 0 or timers[0][0] <= now_ns):
+            due_ns, _, handle = heappop(timers)
+            handle.agenda = None
+            if handle._cancelled:
+                self._cancelled_timers -= 1
+            elif handle.life.ended:
+                self._graveyard.append(handle)
+            else:
+                self.true_ns = now_ns = due_ns
                 self.enqueue(handle)
-        return True
+        return now_ns >= 0
 
     def end_life(self, life: Life) -> None:
         """Bury all that the life had ready or parked; its timers follow when they come up."""
@@ -90,12 +92,3 @@ class Agenda:
         self.ready.clear()
         self._timers.clear()
         self._graveyard.clear()
-
-    def _take_timer(self) -> SimulationTimerHandle:
-        handle = heappop(self._timers)[2]
-        handle.leave()
-        if handle.cancelled():
-            self._cancelled_timers -= 1
-        elif handle.life.ended:
-            self._graveyard.append(handle)
-        return handle

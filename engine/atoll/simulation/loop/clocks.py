@@ -68,7 +68,9 @@ class HostClock:
     def own_ns(self) -> int:
         """Nanoseconds on this clock since the loop began."""
         elapsed = self._true_ns() - self._piece_true_ns
-        return self._piece_own_ns + elapsed + elapsed * self._drift_ppm // MILLION
+        if self._drift_ppm:
+            elapsed += elapsed * self._drift_ppm // MILLION
+        return self._piece_own_ns + elapsed
 
     def true_duration_ns(self, own_seconds: float) -> int:
         """True nanoseconds until so much has passed on this clock."""
@@ -87,4 +89,4 @@ class HostClock:
 
 def whole_ns(seconds: float) -> int:
     """A wait in nanoseconds: more than 0 if ``seconds`` is, so that code that waits for what is left gets on."""
-    return max(1, round(seconds * NANOSECONDS)) if seconds > 0 else 0
+    return (round(seconds * NANOSECONDS) or 1) if seconds > 0 else 0

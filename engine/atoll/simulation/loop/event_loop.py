@@ -115,10 +115,11 @@ class SimulationLoop(RefusingLoop):
     ) -> SimulationTimerHandle:
         """Call back after so much true time, in the life that the host has now: never, if that ends before; later,
         if the host is paused then."""
+        life = host.present
         due_ns = self._agenda.true_ns + whole_ns(delay_seconds)
-        return self._set_timer(
-            due_ns, due_ns / NANOSECONDS, callback, args, host.present.context.copy(), host.present
-        )
+        handle = SimulationTimerHandle(callback, args, life.context.copy(), life, due_ns / NANOSECONDS)
+        self._agenda.set_timer(due_ns, handle)
+        return handle
 
     def crash(self, host: Host) -> int:
         """End the host's life: nothing of it runs again, no ``finally``, no ``except``; returns how many tasks died.
@@ -274,7 +275,7 @@ class SimulationLoop(RefusingLoop):
 
     def _run_round(self) -> None:
         """Run a round of steps, or fewer if the run ends. The hot path: everything that can be local is."""
-        ready, entries, labels = self._ready, self.trace.entries, self._labels
+        agenda, ready, entries, labels = self._agenda, self._ready, self.trace.entries, self._labels
         choose = (self._recording or self._policy).choose
         handle: Any = None
         callback: Any = None
@@ -284,7 +285,9 @@ class SimulationLoop(RefusingLoop):
                 return
             while not ready:
                 handle = callback = owner = None  # what the last step held dies before time moves on
-                self._advance()
+                if not agenda.advance():
+                    raise self._deadlock()
+                entries += (TIME, agenda.true_ns)
             handle = ready.pop(choose(ready)) if len(ready) > 1 else ready.pop()
             callback = handle._callback
             if callback is None:
@@ -311,11 +314,9 @@ class SimulationLoop(RefusingLoop):
             self.trace.label(self._labels[label], label)
         return self._labels[label]
 
-    def _advance(self) -> None:
-        if not self._agenda.advance():
-            waiting = describe_deadlock(self.pending(), [host for host in self._hosts.values() if host.paused])
-            raise SimulationDeadlock(f"nothing is left to run after {self.now():.3f} s{waiting}")
-        self.trace.entries += (TIME, self._agenda.true_ns)
+    def _deadlock(self) -> SimulationDeadlock:
+        waiting = describe_deadlock(self.pending(), [host for host in self._hosts.values() if host.paused])
+        return SimulationDeadlock(f"nothing is left to run after {self.now():.3f} s{waiting}")
 
     def _main_is_done(self, _: asyncio.Future[Any]) -> None:
         self._ends = True

@@ -40,7 +40,7 @@ class SimulationHandle(asyncio.Handle):
 class SimulationTimerHandle(asyncio.TimerHandle):
     """A callback that waits for its time. ``when()`` is in the seconds of the host that set it."""
 
-    __slots__ = ("_agenda", "life")
+    __slots__ = ("agenda", "life")
 
     def __init__(
         self, callback: Callable[..., object], args: tuple[Any, ...], context: Context, life: Life, when: float
@@ -50,20 +50,13 @@ class SimulationTimerHandle(asyncio.TimerHandle):
         self._context = context
         self._cancelled = False
         self._when = when
-        self._agenda: Agenda | None = None
+        self.agenda: Agenda | None = None
+        """Set while the handle is in the heap of timers: a cancelled one is counted there."""
         self.life = life
 
-    def wait_in(self, agenda: Agenda) -> None:
-        """Called when the handle enters the heap of timers: a cancelled one is counted there."""
-        self._agenda = agenda
-
-    def leave(self) -> None:
-        """Called when the handle has left the heap."""
-        self._agenda = None
-
     def cancel(self) -> None:
-        if not self._cancelled and self._agenda is not None:
-            self._agenda.timer_cancelled()
+        if not self._cancelled and self.agenda is not None:
+            self.agenda.timer_cancelled()
         self._cancelled = True
         self._callback = None
         self._args = None
