@@ -7,6 +7,7 @@ statement.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,8 +27,8 @@ class Request(NamedTuple):
     """A statement on its way to the server."""
 
     statement: Statement
-    answer: Callable[[Any], None]
-    """Called on the server with the answer or the error; carries it to the client."""
+    waiting: asyncio.Future[Any]
+    """The client's, for the answer or the error."""
     stays_open: bool
     """The transaction goes on with the connection's next statement."""
 
@@ -69,7 +70,7 @@ class Backend:
         """Begin a statement, in the open transaction if there is one."""
         self.expecting = False
         if self._refusing:
-            request.answer(ConnectionLost("the connection is closed"))
+            self._connection.answer(request.waiting, ConnectionLost("the connection is closed"))
             return
         assert self._work is None, "a connection asks one thing at a time"
         if self._transaction is None:
@@ -151,7 +152,7 @@ class Backend:
         assert request is not None, "only what was asked for is finished"
         if not request.stays_open or self._leaving or self._refusing:
             self._roll_back()
-        request.answer(answer)
+        self._connection.answer(request.waiting, answer)
         if self._transaction is not None:
             self._server.after(IDLE_CLIENT_CHECK_SECONDS, self._look_for_client, self._turn)
 

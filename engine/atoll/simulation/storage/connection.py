@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Final, TypeVar
 
 from atoll.errors import Unavailable
@@ -31,7 +30,18 @@ Greeting = Callable[[], None]
 class Connection:
     """One connection of a process that lives on ``client``."""
 
-    __slots__ = ("_backend", "_server", "_waiting", "client", "closed", "is_cut", "life", "serial")
+    __slots__ = (
+        "_alarm",
+        "_backend",
+        "_deadline",
+        "_server",
+        "_waiting",
+        "client",
+        "closed",
+        "is_cut",
+        "life",
+        "serial",
+    )
 
     def __init__(self, server: Server, client: Host) -> None:
         self.client = client
@@ -44,6 +54,10 @@ class Connection:
         self._server = server
         self._backend = Backend(server, self)
         self._waiting: asyncio.Future[Any] | None = None
+        self._deadline = 0.0
+        """Until when the user waits, by the clock of the client."""
+        self._alarm: asyncio.TimerHandle | None = None
+        """Due at the deadline or before: set anew when it goes off too early, not at each statement."""
 
     @property
     def process(self) -> str:
@@ -75,17 +89,15 @@ class Connection:
     async def ask(self, statement: Statement, seconds: float, *, stays_open: bool = False) -> Any:
         """The answer of one statement. Raises :class:`ConnectionLost`, ``TimeoutError`` after ``seconds``, and what
         the statement raises; after any of these, and after a cancellation, the connection is closed."""
-        loop = self._server.loop
-        waiting = self._waiting = loop.create_future()
-        self._send(Request(statement, partial(self._answer, waiting), stays_open))
-        patience = loop.call_later(seconds, _expire, waiting)
+        waiting = self._waiting = self._server.loop.create_future()
+        self._send(Request(statement, waiting, stays_open))
+        self._be_patient(seconds)
         try:
             return await waiting
         except BaseException as error:
             self._leave(isinstance(error, (asyncio.CancelledError, TimeoutError)))
             raise
         finally:
-            patience.cancel()
             self._waiting = None
 
     def close(self) -> None:
@@ -110,13 +122,34 @@ class Connection:
         else:
             server.loop.call_on(self.client, 2 * server.latency_seconds(), self.lost)
 
-    def _answer(self, waiting: asyncio.Future[Any], answer: Any) -> None:
-        """On the server: carry the answer to the client."""
+    def answer(self, waiting: asyncio.Future[Any], answer: Any) -> None:
+        """Called on the server: carries the answer to the client, where ``waiting`` waits for it."""
         server = self._server
         server.loop.call_on(self.client, server.latency_seconds(), _settle, waiting, answer)
 
+    def _be_patient(self, seconds: float) -> None:
+        loop = self._server.loop
+        self._deadline = loop.time() + seconds
+        if self._alarm is not None and self._alarm.when() > self._deadline:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._alarm is None:
+            self._alarm = loop.call_at(self._deadline, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._alarm = None
+        if self._waiting is None:
+            return
+        loop = self._server.loop
+        if loop.time() < self._deadline:
+            self._alarm = loop.call_at(self._deadline, self._lose_patience)
+        else:
+            _settle(self._waiting, TimeoutError("the server took too long"))
+
     def _leave(self, cancels: bool) -> None:
         self.closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         server = self._server
         server.forget(self)
         if server.host.alive and not self.is_cut:
@@ -133,10 +166,6 @@ def _settle(waiting: asyncio.Future[Any], answer: Any) -> None:
         waiting.set_exception(answer)
     else:
         waiting.set_result(answer)
-
-
-def _expire(waiting: asyncio.Future[Any]) -> None:
-    _settle(waiting, TimeoutError("the server took too long"))
 
 
 class Pool:

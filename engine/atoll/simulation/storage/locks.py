@@ -39,11 +39,14 @@ class LockTable:
 
     def take(self, owner: int, wanted: Lock, granted: Callable[[], None]) -> bool:
         """Whether the owner holds it now; otherwise it waits, and ``granted`` is called when it does."""
-        queue = self._queues.setdefault(wanted.key, _Queue())
+        queue = self._queues.get(wanted.key)
+        if queue is None:
+            self._begin(wanted.key, owner, wanted.shared)
+            return True
         if owner in queue.holders and (wanted.shared or not queue.holders[owner]):
             return True
         if queue.admits(owner, wanted.shared) and (owner in queue.holders or not queue.waiting):
-            self._grant(queue, owner, wanted)
+            self._grant(queue, wanted.key, owner, wanted.shared)
             return True
         queue.waiting.append(_Waiting(owner, wanted.shared, granted))
         self._waits[owner] = wanted.key
@@ -51,16 +54,19 @@ class LockTable:
 
     def try_take(self, owner: int, key: LockKey) -> bool:
         """Take a lock exclusively if nobody holds it."""
-        queue = self._queues.setdefault(key, _Queue())
+        queue = self._queues.get(key)
+        if queue is None:
+            self._begin(key, owner, False)
+            return True
         if queue.waiting or not queue.admits(owner, False):
             return False
-        self._grant(queue, owner, Lock(key))
+        self._grant(queue, key, owner, False)
         return True
 
     def release_all(self, owner: int) -> None:
         """The owner's transaction has ended, perhaps while it waited."""
-        touched = self._held.pop(owner, [])
-        waited = self._waits.pop(owner, None)
+        touched = self._held.pop(owner, None) or []
+        waited = self._waits.pop(owner, None) if self._waits else None
         if waited is not None:
             queue = self._queues[waited]
             queue.waiting = deque(each for each in queue.waiting if each.owner != owner)
@@ -70,17 +76,21 @@ class LockTable:
         for key in dict.fromkeys(touched):
             self._serve(key)
 
-    def _grant(self, queue: _Queue, owner: int, lock: Lock) -> None:
+    def _begin(self, key: LockKey, owner: int, shared: bool) -> None:
+        """Grant a lock that nobody holds or waits for, as is the rule."""
+        self._grant(self._queues.setdefault(key, _Queue()), key, owner, shared)
+
+    def _grant(self, queue: _Queue, key: LockKey, owner: int, shared: bool) -> None:
         if owner not in queue.holders:
-            self._held.setdefault(owner, []).append(lock.key)
-        queue.holders[owner] = lock.shared
+            self._held.setdefault(owner, []).append(key)
+        queue.holders[owner] = shared
 
     def _serve(self, key: LockKey) -> None:
         queue = self._queues[key]
         while queue.waiting and queue.admits(queue.waiting[0].owner, queue.waiting[0].shared):
             first = queue.waiting.popleft()
             del self._waits[first.owner]
-            self._grant(queue, first.owner, Lock(key, first.shared))
+            self._grant(queue, key, first.owner, first.shared)
             first.granted()
         if not queue.holders and not queue.waiting:
             del self._queues[key]

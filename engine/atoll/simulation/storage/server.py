@@ -53,6 +53,7 @@ class Server:
         self._known: set[str] = set()
         self._disk = disk
         self._random = loop.streams.get(f"disk:{origin}")
+        self._draw = self._random.random
         self._journal = Journal(copy_of(self.content))
         self._locks = LockTable()
         self._serial = 0
@@ -72,11 +73,12 @@ class Server:
 
     def latency_seconds(self) -> float:
         """One way between a client and the server."""
-        return self._random.uniform(DATABASE_LATENCY_MS_MIN, DATABASE_LATENCY_MS_MAX) / 1_000
+        width_ms = DATABASE_LATENCY_MS_MAX - DATABASE_LATENCY_MS_MIN
+        return (DATABASE_LATENCY_MS_MIN + width_ms * self._draw()) / 1_000
 
     def statement_seconds(self) -> float:
         """What one statement takes."""
-        return self._slowed(self._random.uniform(0.5, 1.5) * self._disk.statement_ms)
+        return self._slowed((0.5 + self._draw()) * self._disk.statement_ms)
 
     def _flush_seconds(self) -> float:
         return self._slowed(self._random.uniform(self._disk.flush_ms_min, self._disk.flush_ms_max))
