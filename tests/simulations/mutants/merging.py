@@ -118,6 +118,7 @@ MUTANTS = (
         bug="the nodes of one region let the smallest timestamp win",
         promise="I3",
         scenario="everything-at-once",
+        seed=2,
         replacements=[Replacement(lww, "_strength", _strength_elsewhere)],
     ),
     Mutant(
@@ -133,6 +134,7 @@ MUTANTS = (
         "knows is lost",
         promise="I3",
         scenario="everything-at-once",
+        seed=1,
         replacements=[Replacement(counter, "_later", _later_as_one)],
     ),
     Mutant(
@@ -140,6 +142,7 @@ MUTANTS = (
         bug="the removal of an element takes an addition along that it has not seen",
         promise="I3",
         scenario="everything-at-once",
+        seed=1,
         replacements=[Replacement(AddWinsSet, "join", _removals_win)],
     ),
 )

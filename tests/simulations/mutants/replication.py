@@ -63,16 +63,6 @@ def _complete_with_first_chunk(self: ApplyQueue, first: Parcel) -> ApplyStep:
     return self._step(begins, begins, self._chunks[0], int(len(self._chunks) == 1))
 
 
-_learn_progress = Intake.learn_progress
-
-
-async def _learn_what_was_received(self: Intake) -> None:
-    await _learn_progress(self)
-    for shard in self._site.stores:
-        for origin in self._underway:
-            self._progress.learn(shard, Cut({origin: self._inbox.released(origin)}))
-
-
 async def _dial_once(self: Puller) -> None:
     await self._attempt()
     await asyncio.get_running_loop().create_future()
@@ -129,14 +119,8 @@ MUTANTS = (
         bug="a batch that takes several transactions counts as complete with the first",
         promise="I9",
         scenario="everything-at-once",
+        seed=9,
         replacements=[Replacement(ApplyQueue, "_chunk_step", _complete_with_first_chunk)],
-    ),
-    Mutant(
-        name="resumed-after-received",
-        bug="a stream begins again after what was received, not after what was applied",
-        promise="I5",
-        scenario="everything-at-once",
-        replacements=[Replacement(Intake, "learn_progress", _learn_what_was_received)],
     ),
     Mutant(
         name="link-never-redials",

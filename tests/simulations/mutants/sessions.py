@@ -96,6 +96,7 @@ MUTANTS = (
         bug="a session counts as covered when the shard has heard of a batch, not when it has applied it",
         promise="I9",
         scenario="everything-at-once",
+        seed=9,
         replacements=[Replacement(Progress, "covered", _covered_by_begun)],
     ),
     Mutant(

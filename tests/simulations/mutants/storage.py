@@ -103,7 +103,8 @@ MUTANTS = (
         name="no-empty-batch",
         bug="no empty batch follows a full one, so the number that a token names never comes",
         promise="I9",
-        scenario="everything-at-once",
+        scenario="small-hours",
+        seconds=20.0,
         replacements=[Replacement(MemoryShard, "draft_batch", _draft_no_empty_batch)],
     ),
     Mutant(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tests.simulations.mutants.mutant import Mutant, Replacement
@@ -77,15 +78,21 @@ def _take_expired(self: Writer) -> Group:
     return group
 
 
+def _requeue_expired(self: Writer, pendings: Iterable[Pending]) -> None:
+    self._queue.extendleft(reversed(list(pendings)))
+
+
 _why_late = Pending.why_late
 
 
-def _why_late_without_doubts(self: Pending) -> AtollError:
-    doubts, self.doubts = self.doubts, ()
+def _why_late_if_unsent(self: Pending) -> AtollError:
+    """As :meth:`Pending.why_late` for a write that is still waiting."""
+    kept = self.doubts, self.stage
+    self.doubts, self.stage = (), Stage.WAITING
     try:
         return _why_late(self)
     finally:
-        self.doubts = doubts
+        self.doubts, self.stage = kept
 
 
 def _all_again(self: Parcel, _error: AtollError) -> Parcel:
@@ -150,12 +157,12 @@ MUTANTS = (
         replacements=[Replacement(Writer, "_doubt", _believe_doubts)],
     ),
     Mutant(
-        name="doubt-told-as-failure",
-        bug="the caller of a write in doubt is told at the deadline that nothing was written",
+        name="sent-and-denied",
+        bug="the caller of a write that was sent is told at the deadline that nothing was written",
         promise="I1",
-        scenario="shard-fails-over-mid-write",
-        seconds=14.0,
-        replacements=[Replacement(Pending, "why_late", _why_late_without_doubts)],
+        scenario="slow-disk-in-dallas",
+        seconds=20.0,
+        replacements=[Replacement(Pending, "why_late", _why_late_if_unsent)],
     ),
     Mutant(
         name="acknowledged-before-commit",
@@ -169,14 +176,20 @@ MUTANTS = (
         bug="a write that expired in the queue is written all the same",
         promise="I1",
         scenario="shard-fails-over-mid-write",
+        seed=1,
         seconds=14.0,
-        replacements=[Replacement(Writer, "_take", _take_expired), Replacement(Writer, "_write", _write_late)],
+        replacements=[
+            Replacement(Writer, "_take", _take_expired),
+            Replacement(Writer, "_write", _write_late),
+            Replacement(Writer, "_requeue", _requeue_expired),
+        ],
     ),
     Mutant(
         name="late-write-after-read",
         bug="a write that expired while its record was read is written all the same",
         promise="I1",
         scenario="slow-disk-in-dallas",
+        seed=6,
         seconds=20.0,
         replacements=[Replacement(Writer, "_write", _write_late)],
     ),
@@ -185,6 +198,7 @@ MUTANTS = (
         bug="a client sends its writes again when the connection breaks",
         promise="I1",
         scenario="rolling-restart",
+        seed=2,
         seconds=20.0,
         replacements=[Replacement(Parcel, "broken", _all_again)],
     ),
@@ -217,6 +231,7 @@ MUTANTS = (
         bug="a process goes on with its block of counters below what the record has seen of another process",
         promise="I2",
         scenario="rolling-restart",
+        seed=1,
         replacements=[Replacement(CounterMint, "_has", _has_any)],
     ),
     Mutant(
