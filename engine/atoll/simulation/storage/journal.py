@@ -28,7 +28,7 @@ class PendingCommit:
 class _Entry(NamedTuple):
     at: float
     transaction: int
-    commit: Commit
+    effect: Callable[[Content], object]
 
 
 class Journal:
@@ -68,7 +68,7 @@ class Journal:
     def note(self, pending: PendingCommit, at: float) -> None:
         """A durable commit has taken effect: replicas will receive it."""
         self.durable_transaction = max(self.durable_transaction, pending.transaction)
-        self._entries.append(_Entry(at, pending.transaction, pending.commit))
+        self._entries.append(_Entry(at, pending.transaction, pending.commit.effect))
         if len(self._entries) > JOURNAL_TRIM_ENTRIES and self._entries[0].at < at - 2 * FAILOVER_LAG_SECONDS_MAX:
             while self._entries[0].at < at - FAILOVER_LAG_SECONDS_MAX:
                 _replay(self._entries.popleft(), self._base)
@@ -87,7 +87,7 @@ class Journal:
 
 
 def _replay(entry: _Entry, content: Content) -> None:
-    entry.commit.effect(content)
+    entry.effect(content)
     content.shard.next_transaction = max(content.shard.next_transaction, entry.transaction + 1)
 
 

@@ -6,7 +6,7 @@ transactions never wait for each other in a circle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from atoll.causality.cut import Cut
@@ -25,6 +25,7 @@ from atoll.ports import (
 )
 from atoll.replication.rows import Row, decode_rows
 from atoll.simulation.observations import Applied, Captured, Collected, Committed, Minted, Observation
+from atoll.simulation.storage.joining import Held
 from atoll.simulation.storage.memory_shard import CapturedBatch, JoinPlan, MemoryShard
 from atoll.simulation.storage.server import Server
 from atoll.simulation.storage.steps import Commit, Content, Lock, Transaction, Work
@@ -80,11 +81,15 @@ def write(rows: Sequence[RowWrite], dependencies: Cut, server: Server, transacti
     if transaction.number is not None:
         number, owners = transaction.number, shard.owned()
         yield Commit(
-            lambda content: content.shard.commit_rows(number, done, dependencies),
+            partial(_rows_committed, number, done, dependencies),
             partial(_told_write, number, done, dependencies, owners, transaction.process),
         )
         yield server.statement_seconds()
     return WriteResult(outcomes=outcomes, progress=shard.progress())
+
+
+def _rows_committed(number: int, rows: Sequence[RowWrite], dependencies: Cut, content: Content) -> None:
+    content.shard.commit_rows(number, rows, dependencies)
 
 
 def _told_write(
@@ -146,8 +151,12 @@ def capture(server: Server, transaction: Transaction) -> Work[Batch | None]:
     if draft is None:
         return None
     transaction.numbered()
-    yield Commit(lambda content: content.shard.add_batch(draft), partial(_told_capture, draft))
+    yield Commit(partial(_batch_added, draft), partial(_told_capture, draft))
     return draft.batch
+
+
+def _batch_added(draft: CapturedBatch, content: Content) -> None:
+    content.shard.add_batch(draft)
 
 
 def _told_capture(draft: CapturedBatch, content: Content, at: float) -> Observation:
@@ -251,20 +260,24 @@ def roll_back(_: Server, __: Transaction) -> Work[None]:
 
 
 def _join(begins: Cut, completes: Cut, plan: JoinPlan, rows: Sequence[Row]) -> Commit:
-    def effect(content: Content) -> None:
-        content.shard.commit_join(begins, completes, plan.held)
+    return Commit(partial(_joined, begins, completes, plan.held), partial(_told_join, begins, completes, plan, rows))
 
-    def tell(content: Content, at: float) -> Observation:
-        before = content.shard.completed
-        return Applied(
-            at=at,
-            shard=content.shard.origin,
-            begins=begins,
-            completes=completes,
-            rows=rows,
-            before=before,
-            after=before.join(completes),
-            held={record: StoredRecord(each.context, each.state) for record, each in plan.held.items()},
-        )
 
-    return Commit(effect, tell)
+def _joined(begins: Cut, completes: Cut, held: Mapping[RecordId, Held], content: Content) -> None:
+    content.shard.commit_join(begins, completes, held)
+
+
+def _told_join(
+    begins: Cut, completes: Cut, plan: JoinPlan, rows: Sequence[Row], content: Content, at: float
+) -> Observation:
+    before = content.shard.completed
+    return Applied(
+        at=at,
+        shard=content.shard.origin,
+        begins=begins,
+        completes=completes,
+        rows=rows,
+        before=before,
+        after=before.join(completes),
+        held={record: StoredRecord(each.context, each.state) for record, each in plan.held.items()},
+    )

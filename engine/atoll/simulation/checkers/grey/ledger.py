@@ -95,6 +95,8 @@ class Ledger:
         self.corrupt: list[str] = []
         """Sentences about bytes that do not decode."""
         self._clock = clock
+        self._last: dict[Origin, int] = {}
+        """The greatest number of a batch, per shard."""
         self._unsettled: dict[Origin, dict[RecordId, None]] = {}
         self._servers: dict[Origin, MemoryShard] = {}
         """What each shard's observations are about: not a replica that stands in and is refused by all."""
@@ -116,7 +118,7 @@ class Ledger:
 
     def last_batch(self, origin: Origin) -> int:
         """The number of the last batch captured; 0 if none."""
-        return max(self.batches.get(origin, ()), default=0)
+        return self._last.get(origin, 0)
 
     def record(self, version: Version) -> Record:
         """The decoded state; raises :class:`CorruptFrame`."""
@@ -221,6 +223,7 @@ class Ledger:
         for write in writes:
             write.batch = write.batch or number
         self.batches.setdefault(origin, {})[number] = Carrier(seen.batch, writes, self.now)
+        self._last[origin] = max(number, self._last.get(origin, 0))
 
     def _apply(self, seen: Applied) -> None:
         self.completed[seen.shard] = seen.after
