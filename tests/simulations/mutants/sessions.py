@@ -67,7 +67,7 @@ MUTANTS = (
         name="reads-not-in-token",
         bug="a session remembers what it wrote, but not what it read",
         promise="I9",
-        scenario="everything-at-once",
+        scenario="roaming-beside-a-crashing-sibling",
         replacements=[Replacement(Session, "read", _forget_reads)],
     ),
     Mutant(
