@@ -51,17 +51,10 @@ def _row(mutant: Mutant, seeds: Iterable[int], *, until_found: bool) -> str:
             first = first or found
             if until_found:
                 break
-    return " | ".join(
-        [
-            f"`{mutant.name}`",
-            mutant.bug,
-            mutant.promise,
-            mutant.scenario,
-            _by(first),
-            str(hits[0] + 1) if hits else f"**more than {tried}**",
-            f"{len(hits)} of {tried}",
-        ]
-    )
+    cells = [f"`{mutant.name}`", mutant.bug, mutant.promise, mutant.scenario, _by(first)]
+    cells.append(str(hits[0] + 1) if hits else f"**more than {tried}**")
+    cells += [] if until_found else [f"{len(hits)} of {tried}"]
+    return " | ".join(cells)
 
 
 def _by(found: Sequence[Finding]) -> str:
@@ -79,7 +72,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--seeds", type=int, default=0)
     given = parser.parse_args()
-    columns = ["mutant", "the bug", "promise", "scenario", "first found by", "seeds to first", "density"]
+    columns = ["mutant", "the bug", "promise", "scenario", "first found by", "seeds to first"]
+    columns += ["density"] if given.seeds else []
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     for name in given.names or MUTANTS:
         mutant = MUTANTS[name]
