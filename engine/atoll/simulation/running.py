@@ -18,7 +18,7 @@ from atoll.simulation.checkers.black_box import check_history
 from atoll.simulation.checkers.grey_box import GreyBox
 from atoll.simulation.limits import MEETING_SECONDS_MAX, SAMPLE_SECONDS
 from atoll.simulation.loop.event_loop import SimulationLoop
-from atoll.simulation.loop.leaks import guarded
+from atoll.simulation.loop.leaks import collected_afterwards, guarded
 from atoll.simulation.observations import Observation
 from atoll.simulation.plan import Plan, PlannedOperation
 from atoll.simulation.result import RunResult
@@ -39,6 +39,12 @@ from atoll.simulation.world.world import World
 
 def run(scenario: Scenario, seed: int, plan: Plan | None = None, *, record: bool = False) -> RunResult:
     """Run and judge; ``plan`` instead of the one the seed makes. ``record`` keeps the events for a timeline."""
+    with collected_afterwards():
+        return _run(scenario, seed, plan, record)
+
+
+def _run(scenario: Scenario, seed: int, plan: Plan | None, record: bool) -> RunResult:
+    """As :func:`run`; what is left of the world when it returns is garbage."""
     settled = at_seed(scenario, seed)
     chosen = plan or make_plan(settled, seed)
     watch = Stopwatch()

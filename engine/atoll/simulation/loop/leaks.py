@@ -34,6 +34,7 @@ _READS_SOURCES: Final = ("linecache", "importlib.")
 """Modules that may read files: the text of a traceback, a module that is imported late."""
 
 _forbidden: dict[str, bool] = {}
+_frozen: list[bool] = []
 _guards: dict[int, SimulationLoop] = {}
 """The loops that are guarded now, by thread."""
 
@@ -49,7 +50,7 @@ def guarded(loop: SimulationLoop) -> Iterator[None]:
     assert not _guards, "one process guards one run at a time"
     _listen()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_without_collections())
+        stack.enter_context(collected_afterwards())
         stack.enter_context(_own_module_random(loop))
         stack.enter_context(replaced(loop, thread))
         stack.enter_context(captured_logs(loop))
@@ -60,14 +61,25 @@ def guarded(loop: SimulationLoop) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """What exists already is frozen, so that the collection at the end looks only at what the run has made."""
+def collected_afterwards() -> Iterator[None]:
+    """Collect no garbage within the block, and at its end all that was made in it and is not referred to any more.
+
+    What exists already is frozen meanwhile, so that collections look only at what is new; the world of an earlier run
+    is full of circles, and would be frozen with it for ever if it were not collected before.
+    """
+    if _frozen:
+        yield
+        return
     enabled = gc.isenabled()
     gc.disable()
+    gc.collect()
     gc.freeze()
+    _frozen.append(True)
     try:
         yield
     finally:
+        _frozen.clear()
+        gc.collect()
         gc.unfreeze()
         if enabled:
             gc.enable()
