@@ -18,6 +18,8 @@ class RegionProgress:
         self._cuts = dict.fromkeys(shards, Cut.EMPTY)
         self._region = Cut.EMPTY
         self._bell = Bell()
+        self._region_bell = Bell()
+        """Rings less often: the region's cut moves with its slowest shard."""
         self._clock = clock
 
     def shard(self, shard: ShardName) -> Cut:
@@ -46,7 +48,7 @@ class RegionProgress:
     async def beyond(self, told: Cut, origins: Collection[Origin]) -> None:
         """Return once the region's cut exceeds ``told`` in any of ``origins``."""
         while all(self._region.at(origin) <= told.at(origin) for origin in origins):
-            await self._bell.wait(self._bell.ticket())
+            await self._region_bell.wait(self._region_bell.ticket())
 
     def learn(self, shard: ShardName, cut: Cut) -> None:
         """``shard`` covers at least ``cut``; older news changes nothing."""
@@ -55,5 +57,7 @@ class RegionProgress:
         if joined == known:
             return
         self._cuts[shard] = joined
-        self._region = meet_all(self._cuts.values())
+        before, self._region = self._region, meet_all(self._cuts.values())
         self._bell.ring()
+        if self._region != before:
+            self._region_bell.ring()

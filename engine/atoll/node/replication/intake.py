@@ -184,8 +184,7 @@ class Intake:
         self._show()
 
     def _show(self) -> None:
-        for origin in self._underway:
+        applied = self._inbox.applied
+        for origin, size_bytes in self._underway_bytes.items():
             batches, _ = self._inbox.held(origin)
-            self.tallies[origin.region].show(
-                origin, batches, self._underway_bytes[origin], self._inbox.applied.at(origin)
-            )
+            self.tallies[origin.region].show(origin, batches, size_bytes, applied.at(origin))

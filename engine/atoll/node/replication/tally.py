@@ -64,7 +64,8 @@ class Tally:
     def show(self, origin: Origin, held_batches: int, underway_bytes: int, applied: int) -> None:
         """Where the origin stands now."""
         figures = (held_batches, underway_bytes, applied)
-        if self._shown.get(origin) == figures:
+        shown = self._shown.get(origin, (-1, -1, -1))
+        if shown == figures:
             return
         self._shown[origin] = figures
         gauges = self._gauges.get(origin)
@@ -72,5 +73,6 @@ class Tally:
             metrics = self._metrics
             every = (metrics.inbox_batches, metrics.inbox_bytes, metrics.applied_batch)
             gauges = self._gauges[origin] = tuple(gauge.labels(*origin) for gauge in every)
-        for gauge, value in zip(gauges, figures, strict=True):
-            gauge.set(value)
+        for gauge, value, before in zip(gauges, figures, shown, strict=True):
+            if value != before:
+                gauge.set(value)

@@ -24,7 +24,7 @@ def encode_cut(cut: Cut) -> list[types_pb2.CutEntry]:
 def decode_cut(entries: Iterable[types_pb2.CutEntry]) -> Cut:
     """Inverse of :func:`encode_cut`; raises :class:`CorruptFrame` for a number that no batch can have."""
     return Cut(
-        (Origin(RegionName(entry.region), ShardName(entry.shard)), batch_number(entry.number)) for entry in entries
+        {Origin(RegionName(entry.region), ShardName(entry.shard)): batch_number(entry.number) for entry in entries}
     )
 
 
