@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atoll.errors import AtollError
 from atoll.simulation.limits import IDLE_CLIENT_CHECK_SECONDS
+from atoll.simulation.loop.handles import SimulationTimerHandle
 from atoll.simulation.storage.journal import PendingCommit
 from atoll.simulation.storage.server import Break, Server
 from atoll.simulation.storage.steps import Commit, ConnectionLost, Lock, Refused, Transaction, Work
@@ -40,6 +41,7 @@ class Backend:
         "_committing",
         "_connection",
         "_leaving",
+        "_looking",
         "_refusing",
         "_request",
         "_server",
@@ -63,12 +65,17 @@ class Backend:
         self._transaction: Transaction | None = None
         self._committing = False
         self._turn = 0
+        self._looking: SimulationTimerHandle | None = None
+        """When an open transaction waits for its client: the next look whether that still lives."""
 
     # -- what arrives ---------------------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> None:
         """Begin a statement, in the open transaction if there is one."""
         self.expecting = False
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
         if self._refusing:
             self._connection.answer(request.waiting, ConnectionLost("the connection is closed"))
             return
@@ -154,14 +161,14 @@ class Backend:
             self._roll_back()
         self._connection.answer(request.waiting, answer)
         if self._transaction is not None:
-            self._server.after(IDLE_CLIENT_CHECK_SECONDS, self._look_for_client, self._turn)
+            self._looking = self._server.after(IDLE_CLIENT_CHECK_SECONDS, self._look_for_client, self._turn)
 
     def _look_for_client(self, turn: int) -> None:
         """An open transaction waits for its client: roll it back if that has died."""
         if turn != self._turn or self._transaction is None:
             return
         if self._connection.client_is_alive:
-            self._server.after(IDLE_CLIENT_CHECK_SECONDS, self._look_for_client, turn)
+            self._looking = self._server.after(IDLE_CLIENT_CHECK_SECONDS, self._look_for_client, turn)
         else:
             self.hang_up()
 

@@ -40,12 +40,15 @@ class Connection:
         "closed",
         "is_cut",
         "life",
+        "process",
         "serial",
     )
 
     def __init__(self, server: Server, client: Host) -> None:
         self.client = client
         self.life = client.life
+        self.process = f"{client.name}#{client.life}"
+        """The client's host and which of its lives this is."""
         self.serial = server.next_serial()
         self.closed = False
         """The client knows that it cannot be used."""
@@ -58,11 +61,6 @@ class Connection:
         """Until when the user waits, by the clock of the client."""
         self._alarm: asyncio.TimerHandle | None = None
         """Due at the deadline or before: set anew when it goes off too early, not at each statement."""
-
-    @property
-    def process(self) -> str:
-        """The client's host and which of its lives this is."""
-        return f"{self.client.name}#{self.life}"
 
     @property
     def client_is_alive(self) -> bool:

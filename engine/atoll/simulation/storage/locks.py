@@ -65,8 +65,8 @@ class LockTable:
 
     def release_all(self, owner: int) -> None:
         """The owner's transaction has ended, perhaps while it waited."""
-        touched = self._held.pop(owner, None) or []
-        waited = self._waits.pop(owner, None) if self._waits else None
+        touched = self._held.pop(owner, [])
+        waited = self._waits.pop(owner, None)
         if waited is not None:
             queue = self._queues[waited]
             queue.waiting = deque(each for each in queue.waiting if each.owner != owner)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
@@ -143,7 +143,7 @@ class MemoryShard:
         return Progress(
             origin=self.origin,
             captured=number,
-            pending=next(self._fresh_transactions(snapshot), None) is not None,
+            pending=bool(self._fresh_transactions(snapshot)),
             applied=self.completed,
             begun=self.begun,
         )
@@ -230,7 +230,7 @@ class MemoryShard:
     def draft_batch(self) -> CapturedBatch | None:
         """The next batch as a statement that begins now sees it; ``None`` if there is nothing to capture."""
         last, previous = self.batches[self.captured]
-        fresh = list(self._fresh_transactions(previous))
+        fresh = self._fresh_transactions(previous)
         if not fresh and not last.records:
             return None
         needed = self.begun
@@ -256,11 +256,13 @@ class MemoryShard:
             timestamp=max((change.timestamp for change in changes), default=ZERO),
         )
 
-    def _fresh_transactions(self, previous: Snapshot) -> Iterator[int]:
+    def _fresh_transactions(self, previous: Snapshot) -> list[int]:
         """Those in the log that ``previous`` does not see, by two probes of the index as in the SQL: at or above its
         limit, or open for it."""
-        yield from self._transactions[bisect_left(self._transactions, previous.limit) :]
-        yield from (number for number in sorted(previous.open) if number in self._by_transaction)
+        fresh = self._transactions[bisect_left(self._transactions, previous.limit) :]
+        if previous.open:
+            fresh += [number for number in sorted(previous.open) if number in self._by_transaction]
+        return fresh
 
     def transactions_of(self, draft: CapturedBatch) -> Sequence[int]:
         """Whose changes a batch holds; its predecessor must not have been collected."""

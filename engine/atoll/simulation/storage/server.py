@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from atoll.ids import Origin
 from atoll.simulation.limits import DATABASE_LATENCY_MS_MAX, DATABASE_LATENCY_MS_MIN, SERVER_CONNECTIONS_MAX
 from atoll.simulation.loop.event_loop import SimulationLoop
+from atoll.simulation.loop.handles import SimulationTimerHandle
 from atoll.simulation.loop.hosts import Host
 from atoll.simulation.observations import Connected, Observer
 from atoll.simulation.scenario.scenario import DiskSettings
@@ -67,9 +68,9 @@ class Server:
 
     # -- time -----------------------------------------------------------------------------------------------------
 
-    def after(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> None:
+    def after(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> SimulationTimerHandle:
         """Call back on the server, unless it has died by then."""
-        self.loop.call_on(self.host, seconds, callback, *arguments)
+        return self.loop.call_on(self.host, seconds, callback, *arguments)
 
     def latency_seconds(self) -> float:
         """One way between a client and the server."""
