@@ -162,8 +162,8 @@ class SimulatedClient:
         """Be where the operation is to be asked, with all that the client is to know."""
         heard = None
         told = ""
-        if planned.hears is not None:
-            other = self.others[planned.hears]
+        other = self.others.get(planned.hears) if planned.hears is not None else None
+        if other is not None:  # who has nothing to do in the plan has nothing to tell
             heard, told = other.last, other.token
         if self._client is not None and (planned.region != self._region or told):
             await self.close()
