@@ -139,6 +139,8 @@ class Link:
         latency = (self.latency_seconds - self._spread_seconds(self._jitter)) * worse.latency_factor + jitter_seconds
         delay = self._queue_seconds(at, size_bytes) + latency
         packets = -(-size_bytes // PACKET_BYTES)
+        if self._degradations:
+            self._bites["degrade: packets on a worse link"] += packets
         if worse.duplicate and self._hits(worse.duplicate, packets):
             self._bites["degrade: packets duplicated"] += 1
             self._queue_seconds(at, min(size_bytes, PACKET_BYTES))
