@@ -35,6 +35,7 @@ class World:
         self.loop = loop
         self.topology: Topology = scenario.topology
         self.client_kind = client_kind
+        self._doors = 0
         self.network = Network(loop, scenario.network, region_of, observer)
         for region in self.topology.regions.values():
             for node in region.nodes:
@@ -100,8 +101,10 @@ class World:
             return SessionStream(await dial(address, make_channel=channels), address)
 
         addresses = [node.grpc for node in self.topology.regions[region].nodes]
+        first = self._doors % len(addresses)  # clients in turn, so that the nodes of a region race each other
+        self._doors += 1
         door = RemoteDoor(
-            addresses,
+            [*addresses[first:], *addresses[:first]],
             clock=host.clock,
             entropy=host.entropy,
             token=token,
