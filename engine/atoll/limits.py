@@ -155,9 +155,9 @@ HEARTBEAT_SECONDS: Final = 0.5
 """How often an idle link says that it lives. A link silent for ``LINK_SILENCE_SECONDS`` is dropped and redialled."""
 
 LINK_STANDSTILL_SECONDS: Final = 15.0
-"""A link over which the peer tells of batches and sends none for so long, although all that came is applied, is dropped
-and redialled: something on the way has swallowed one. Smaller: links of a peer whose shard is down are dialled in
-vain; larger: what was swallowed comes later."""
+"""A link over which the peer tells of batches and sends none for so long, although all that came is applied, is
+dropped and redialled: something on the way has swallowed one. Smaller: links of a peer whose shard is down are dialled
+in vain; larger: what was swallowed comes later."""
 
 LINK_SILENCE_SECONDS: Final = 5.0
 

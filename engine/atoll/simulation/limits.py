@@ -107,8 +107,8 @@ NEEDLES_PER_ZONE_MAX: Final = 64
 """Last values of a restricted zone that are searched for. Larger: slower runs. Smaller: an old value may slip out."""
 
 REPLAY_PATIENCE: Final = 32
-"""A record is held against the specification in the middle of a run when so many-th part of its writes is new, so that
-the work grows with the writes and not with their square. Smaller: less is compared. Larger: slower runs."""
+"""A record is held against the specification in the middle of a run when so many-th part of its writes is new, so
+that the work grows with the writes and not with their square. Smaller: less is compared. Larger: slower runs."""
 
 DISCARDED_SHOWN_MAX: Final = 20
 """Discarded values of one field that are told one by one. Larger: reports nobody reads."""
@@ -157,8 +157,8 @@ PROCESS_LOOK_SECONDS: Final = 0.1
 later."""
 
 REAL_SAMPLE_SECONDS: Final = 0.5
-"""Between two looks at a real ring. Smaller: the looking costs what the ring could do. Larger: staleness is only known
-so roughly."""
+"""Between two looks at a real ring. Smaller: the looking costs what the ring could do. Larger: staleness is only
+known so roughly."""
 
 REAL_LOOK_SECONDS_MAX: Final = 2.0
 """How long a real node may take to say how it is before it counts as silent. Larger: one that stands still delays the
