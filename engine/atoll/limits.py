@@ -156,8 +156,8 @@ HEARTBEAT_SECONDS: Final = 0.5
 
 LINK_STANDSTILL_SECONDS: Final = 15.0
 """A link over which the peer tells of batches and sends none for so long, although all that came is applied, is
-dropped and redialled: something on the way has swallowed one. Smaller: links of a peer whose shard is down are dialled
-in vain; larger: what was swallowed comes later."""
+dropped and dialled again: something on the way has swallowed one. Smaller: links of a peer whose shard is down are
+dialled in vain; larger: what was swallowed comes later."""
 
 LINK_SILENCE_SECONDS: Final = 5.0
 
