@@ -118,8 +118,8 @@ MUTANTS = (
         name="complete-with-first-chunk",
         bug="a batch that takes several transactions counts as complete with the first",
         promise="I9",
-        scenario="everything-at-once",
-        seed=9,
+        scenario="london-is-the-bridge",
+        seed=2,
         replacements=[Replacement(ApplyQueue, "_chunk_step", _complete_with_first_chunk)],
     ),
     Mutant(
