@@ -191,6 +191,7 @@ MUTANTS = (
         scenario="slow-disk-in-dallas",
         seed=6,
         seconds=20.0,
+        budget=20,
         replacements=[Replacement(Writer, "_write", _write_late)],
     ),
     Mutant(
