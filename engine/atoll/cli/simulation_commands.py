@@ -13,7 +13,7 @@ from atoll.cli.interruption import Interrupted
 from atoll.cli.output import answers, doing, print_json, report
 from atoll.cli.simulation_json import comparison_json, prediction_json, shrunk_json, sweep_json
 from atoll.cli.simulation_progress import counting
-from atoll.cli.simulation_reports import Pages, described, run_name, show_run, tell_page, write_text
+from atoll.cli.simulation_reports import Pages, check_writable, described, run_name, tell_page, write_text
 from atoll.cli.simulation_view import comparison_view, prediction_view, shrunk_view, sweep_view
 from atoll.errors import InvalidConfiguration, InvalidValue
 from atoll.simulation.campaign import comparison, prediction, runs, shrinking, sweep
@@ -38,11 +38,13 @@ from atoll.simulation.verdict import Verdict
 CODES = {Verdict.VALID: ExitCode.OK, Verdict.VIOLATED: ExitCode.NO, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 
 
-def pages(report_file: Path | None, *, no_report: bool = False) -> Pages:
-    """What ``--report`` and ``--no-report`` come to."""
+def pages(report_file: str | None, *, no_report: bool = False) -> Pages:
+    """What ``--report`` and ``--no-report`` come to. What ends in ``/`` is a folder."""
     if report_file is not None and no_report:
         raise InvalidValue("--report and --no-report exclude each other: give one of the two")
-    return Pages(report_file, wanted=not no_report)
+    if not report_file:
+        return Pages(wanted=not no_report)
+    return Pages(Path(report_file), in_folder=report_file.endswith("/"))
 
 
 def recall(token: str, scenario: Path | None, config: Path | None, *, anyway: bool) -> tuple[Selection, Job]:
@@ -56,7 +58,8 @@ def recall(token: str, scenario: Path | None, config: Path | None, *, anyway: bo
 
 
 def run_one(selection: Selection, job: Job, pages: Pages, *, as_json: bool) -> ExitCode:
-    """One run, its verdict and its page."""
+    """One run, its verdict and then its page."""
+    pages.check()
     try:
         with doing(f"{job.scenario.name}, seed {job.seed}"), Isolated(runs.run_simulated) as run:
             result = run(job.scenario, job.seed, record=pages.wanted)
@@ -64,7 +67,11 @@ def run_one(selection: Selection, job: Job, pages: Pages, *, as_json: bool) -> E
         report("unknown", str(lost), as_json=as_json)
         return ExitCode.UNKNOWN
     replay = selection.replay(job)
-    show_run(result, replay, pages.write_run(result, replay), as_json=as_json)
+    if as_json:
+        print_json(described(result, replay, pages.write_run(result, replay)))
+    else:
+        answers.print(render_run(result, replay), crop=False)
+        tell_page(pages.write_run(result, replay))
     return CODES[result.verdict]
 
 
@@ -72,6 +79,7 @@ def run_real(job: Job, pages: Pages, *, as_json: bool) -> ExitCode:
     """One run on real processes beside its simulation: its verdict, its page, and how near the prediction was.
 
     What the processes leave on disk is kept if a promise was broken."""
+    pages.check()
     folder = Path(tempfile.mkdtemp(prefix="atoll-real-"))
     keep = False
     try:
@@ -79,13 +87,14 @@ def run_real(job: Job, pages: Pages, *, as_json: bool) -> ExitCode:
             found = calibrate(job.scenario, job.seed, directory=folder / "ring")
         result = found.measured
         keep = result.verdict is Verdict.VIOLATED
-        page = pages.write(f"{run_name(result)}-real", render_page(result)) if pages.wanted else None
         kept = str(folder) if keep else None
+        if not as_json:
+            answers.print(render_run(result))
+            answers.print(found.table())
+        page = pages.write(f"{run_name(result)}-real", render_page(result)) if pages.wanted else None
         if as_json:
             print_json({**described(result, "", page), "calibration": found.as_json(), "kept": kept})
         else:
-            answers.print(render_run(result))
-            answers.print(found.table())
             tell_page(page)
             if keep:
                 answers.print(f"[dim]kept[/]  {kept}: logs and databases", soft_wrap=True)
@@ -99,6 +108,7 @@ def run_many(
     selection: Selection, jobs: Sequence[Job], pages: Pages, *, processes: int, fail_fast: bool, as_json: bool
 ) -> ExitCode:
     """A sweep, its verdict, and a page of the first failure."""
+    pages.check()
     with counting("simulating") as count:
         result = sweep.sweep(
             jobs,
@@ -107,6 +117,8 @@ def run_many(
             fail_fast=fail_fast,
             tell=lambda progress: count(progress.done, progress.planned, _said(progress)),
         )
+    if not as_json:
+        answers.print(sweep_view(result, selection.replay), crop=False)
     page = (
         pages.write(f"sweep-{selection.label}", render_sweep_page(result, selection.replay)) if pages.wanted else None
     )
@@ -114,7 +126,6 @@ def run_many(
     if as_json:
         print_json(sweep_json(result, selection.replay, page, failure))
     else:
-        answers.print(sweep_view(result, selection.replay), crop=False)
         tell_page(page)
         tell_page(failure, "page of the first failure")
     if result.stopped == "interrupted" and not as_json:
@@ -149,6 +160,7 @@ def shrink(job: Job, out: Path | None, budget: shrinking.Budget, *, as_json: boo
     file = out or Path(f"{job.scenario.name}-{job.seed}-minimal.toml")
     if file.suffix != ".toml":
         raise InvalidValue(f"--out {file}: a scenario's file ends in .toml")
+    check_writable(file)
     case = Case.of_seed(job.scenario, job.seed)
     with Isolated(runs.run_simulated) as run:
         shrunk = _shrunk(case, run, budget, as_json=as_json)
@@ -227,6 +239,7 @@ def _around(latency: Path | None, places: Sequence[str]) -> str:
 
 def predict(scenario: Scenario, seeds: Sequence[int], pages: Pages, *, processes: int, as_json: bool) -> ExitCode:
     """Predict and show."""
+    pages.check()
     with counting("simulating") as count:
         found = prediction.predict(
             scenario,
@@ -235,11 +248,12 @@ def predict(scenario: Scenario, seeds: Sequence[int], pages: Pages, *, processes
             run=runs.run_simulated,
             tell=lambda done, planned: count(done, planned, ""),
         )
+    if not as_json:
+        answers.print(prediction_view(found))
     page = pages.write(f"predict-{scenario.name}", render_prediction_page(found)) if pages.wanted else None
     if as_json:
         print_json({**prediction_json(found), "page": None if page is None else str(page)})
     else:
-        answers.print(prediction_view(found))
         tell_page(page)
     return ExitCode.OK if found.estimates else ExitCode.UNKNOWN
 
@@ -254,6 +268,7 @@ def compare(
     as_json: bool,
 ) -> ExitCode:
     """Compare and show. What is compared is not judged: the exit code says that it was done."""
+    pages.check()
     a, b = (replace(side, name=name) for side, name in zip(sides, names, strict=True))
     with counting("simulating") as count:
         found = comparison.compare(
@@ -265,10 +280,11 @@ def compare(
             tell=lambda done, planned: count(done, planned, ""),
         )
     name = "-".join(("compare", *(Path(side).stem for side in names)))
+    if not as_json:
+        answers.print(comparison_view(found))
     page = pages.write(name, render_comparison_page(found)) if pages.wanted else None
     if as_json:
         print_json({**comparison_json(found), "page": None if page is None else str(page)})
     else:
-        answers.print(comparison_view(found))
         tell_page(page)
     return ExitCode.OK if found.rows else ExitCode.UNKNOWN

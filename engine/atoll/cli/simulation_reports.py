@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atoll.cli.output import answers, print_json
+from atoll.cli.output import answers
 from atoll.errors import InvalidValue
 from atoll.simulation.report.page import render_page
 from atoll.simulation.report.terminal import as_json as run_as_json
-from atoll.simulation.report.terminal import render_run
 from atoll.simulation.result import RunResult
 
 FOLDER = Path("simulation-reports")
@@ -23,14 +24,25 @@ class Pages:
 
     named: Path | None = None
     wanted: bool = True
+    in_folder: bool = False
+    """Whether ``named`` is a folder, even if it is not there yet."""
+
+    def file(self, name: str) -> Path:
+        """Where the page called ``name`` goes."""
+        if self.named is None:
+            return FOLDER / f"{name}.html"
+        return self.named / f"{name}.html" if self.in_folder or self.named.is_dir() else self.named
+
+    def check(self) -> None:
+        """Raises :class:`InvalidValue` if no page could be written: to be asked before a long run, not after it."""
+        if self.wanted:
+            check_writable(self.file("page"))
 
     def write(self, name: str, text: str) -> Path | None:
         """Write the page that is asked for; ``name`` is used where no file was named. ``None`` if none is wanted."""
         if not self.wanted:
             return None
-        file = FOLDER / f"{name}.html"
-        if self.named is not None:
-            file = self.named / file.name if self.named.is_dir() else self.named
+        file = self.file(name)
         write_text(file, text)
         return file
 
@@ -45,21 +57,29 @@ def run_name(result: RunResult) -> str:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write ``text``; folders are made as needed."""
+    """Write ``text``; folders are made as needed. Raises :class:`InvalidValue` where the machine refuses."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise InvalidValue(f"{file} cannot be written: {error.strerror}; name another file") from error
+    except OSError as error:
+        raise _unwritable(file, error.strerror or str(error)) from error
 
 
-def show_run(result: RunResult, replay: str, page: Path | None, *, as_json: bool) -> None:
-    """Print a run's verdict and where its page is."""
-    if as_json:
-        print_json(described(result, replay, page))
-        return
-    answers.print(render_run(result, replay), crop=False)
-    tell_page(page)
+def check_writable(file: Path) -> None:
+    """Raises :class:`InvalidValue` if ``file`` could not be written. Its folder is made, as it would be then; a file
+    that is there is left as it is."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(file, error.strerror or str(error)) from error
+    if file.exists() and (file.is_dir() or not os.access(file, os.W_OK)):
+        raise _unwritable(file, "it is a folder" if file.is_dir() else "it is write-protected")
+
+
+def _unwritable(file: Path, why: str) -> InvalidValue:
+    return InvalidValue(f"{file} cannot be written: {why[:1].lower()}{why[1:]}; name another file")
 
 
 def tell_page(page: Path | None, of: str = "page") -> None:

@@ -115,6 +115,17 @@ def test_page_where_no_file_can_be_is_refused(atoll: Atoll, here: Path) -> None:
     assert "storm.toml/x.html cannot be written" in found["error"]["message"]
 
 
+@pytest.mark.parametrize("where", ["/proc/page.html", "/proc/pages/", "storm.toml/page.html"])
+def test_page_that_cannot_be_written_is_refused_before_the_run(where: str, atoll: Atoll, here: Path) -> None:
+    assert atoll(worlds.run_and_die_on_two, "run", "storm.toml", "--seed", "2", "--report", where, code=2) == ""
+
+
+def test_page_of_a_name_that_ends_in_a_slash_goes_into_that_folder(atoll: Atoll, here: Path) -> None:
+    found = atoll.json(worlds.run_well, "run", "storm.toml", "--seed", "4", "--report", "pages/new/", code=0)
+    assert found["page"] == "pages/new/storm-4.html"
+    assert (here / found["page"]).is_file()
+
+
 def test_sweep_tells_each_run_and_draws_the_first_failure(atoll: Atoll, here: Path) -> None:
     found = atoll.json(worlds.run_badly_each_third, "run", "storm.toml", "--seeds", "4", "--jobs", "1", code=1)
     assert [each["seed"] for each in found["runs"]] == [9, 1, 2, 3, 4], "seeds that once failed come first"

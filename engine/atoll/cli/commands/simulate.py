@@ -40,7 +40,7 @@ AnywayOption = Annotated[
     bool, typer.Option("--anyway", help="Try although source code or Python differ.", show_default=False)
 ]
 ReportOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--report", metavar="FILE", help="The HTML page, or its folder. Default: a file in simulation-reports/."
     ),
