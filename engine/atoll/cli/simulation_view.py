@@ -200,15 +200,20 @@ def comparison_view(comparison: Comparison) -> RenderableType:
     shown = [row for row in comparison.rows if row.a or row.b]
     for row in shown:
         table.add_row(*_comparison_cells(row))
-    clear = sum(row.clear for row in shown)
-    parts: list[RenderableType] = [table, Text("")]
-    parts.append(
-        Text(f"{clear} of {plural(len(shown), 'row')} differ by more than chance (95%, seed by seed)", style="bold")
-    )
+    parts: list[RenderableType] = [table, Text(""), _comparison_sum(comparison, shown)]
     parts += [Text(f"side {side.upper()}: {_verdicts(found)}") for side, found in comparison.verdicts.items()]
     parts += [Text(f"left out: {text}", style="yellow") for text in comparison.failed]
     parts += [Text(text, style="dim") for text in comparison.limits]
     return Group(*parts)
+
+
+def _comparison_sum(comparison: Comparison, shown: Sequence[Row]) -> Text:
+    if shown and not comparison.can_tell:
+        return Text("one seed cannot tell a difference from chance: take more, with --seeds", style="bold yellow")
+    clear = sum(row.clear for row in shown)
+    return Text(
+        f"{clear} of {plural(len(shown), 'row')} differ by more than chance (95%, seed by seed)", style="bold"
+    )
 
 
 def _comparison_cells(row: Row) -> Sequence[str]:
@@ -218,7 +223,8 @@ def _comparison_cells(row: Row) -> Sequence[str]:
     change = NOTHING if row.difference is None else f"{sign}{number(abs(row.difference), unit)}"
     chance = NOTHING if row.spread is None else f"±{number(row.spread, unit)}"
     better = f"[green]{row.better.upper()}[/]" if row.better else ""
-    return (escape(str(row.measure)), *figures, change, chance, better)
+    what = f"{row.measure}, {unit.value}" if unit is Unit.PER_THOUSAND else str(row.measure)
+    return (escape(what), *figures, change, chance, better)
 
 
 def _verdicts(found: Mapping[Verdict, int]) -> str:

@@ -70,6 +70,11 @@ class Comparison:
     """Runs that did not come to their end."""
     limits: Sequence[str]
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether there is a measure of chance for any row; with one seed there is none, and nothing is clear."""
+        return any(row.spread is not None for row in self.rows)
+
 
 class _Task(NamedTuple):
     side: str

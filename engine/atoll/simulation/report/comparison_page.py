@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from atoll.simulation.campaign.comparison import Comparison, Row
-from atoll.simulation.campaign.measures import Topic
+from atoll.simulation.campaign.measures import Topic, Unit
 from atoll.simulation.report.drawing.pairs import pair_of_bars
 from atoll.simulation.report.measure_words import chance, difference, judgement, number
 from atoll.simulation.report.templating import rendered
@@ -52,22 +52,32 @@ class Score:
 def render_comparison_page(comparison: Comparison) -> str:
     """The page; the same comparison gives the same text. Rows that are zero on both sides are left out."""
     shown = [row for row in comparison.rows if row.a or row.b]
+    broken = sum(found.get(Verdict.VIOLATED, 0) for found in comparison.verdicts.values())
     return rendered(
         "comparison.html.j2",
         comparison=comparison,
-        summary=_summary(shown),
+        summary=_summary(shown, can_tell=comparison.can_tell),
+        tone=_tone(comparison, broken),
         scores=_scores(shown),
         blocks=_blocks(shown),
         verdicts={side.upper(): _verdicts(found) for side, found in comparison.verdicts.items()},
-        broken=sum(found.get(Verdict.VIOLATED, 0) for found in comparison.verdicts.values()),
+        broken=broken,
     )
 
 
-def _summary(rows: Sequence[Row]) -> str:
+def _tone(comparison: Comparison, broken: int) -> Verdict:
+    if broken:
+        return Verdict.VIOLATED
+    return Verdict.VALID if comparison.can_tell else Verdict.UNKNOWN
+
+
+def _summary(rows: Sequence[Row], *, can_tell: bool) -> str:
     better = Counter(row.better for row in rows)
     clear = better["a"] + better["b"]
     if not rows:
         return "Nothing was measured on either side."
+    if not can_tell:
+        return "One seed cannot tell a difference from chance: compare with more, --seeds 5."
     if not clear:
         return f"None of {plural(len(rows), 'row')} differs by more than chance."
     of = f"of {plural(len(rows), 'row')}; the others do not differ by more than chance."
@@ -108,6 +118,8 @@ def _line(row: Row, high: float) -> Line:
     unit = row.measure.topic.unit
     a, b = number(row.a, unit), number(row.b, unit)
     what = " · ".join(part for part in (row.measure.what, row.measure.quantile, row.measure.situation) if part)
+    if unit is Unit.PER_THOUSAND:
+        what = f"{what}, {unit.value}"
     return Line(
         what=what,
         a=a,

@@ -85,15 +85,25 @@ def as_json(result: RunResult, replay: str = "") -> dict[str, Any]:
 
 
 def headline(result: RunResult) -> Text:
-    """``VALID  atlantic-cable-cut, seed 42: 4 of 5 promises held, 13,624 checks``."""
-    held = sum(checker.verdict is Verdict.VALID for checker in result.checkers)
+    """``VIOLATED  atlantic-cable-cut, seed 4: 3 of 5 checkers satisfied, 1 could not tell, 1 violated, 9 checks``."""
     checks = sum(checker.checks for checker in result.checkers)
     style = STYLES[result.verdict]
     return Text.assemble(
         (f" {result.verdict.upper()} ", f"bold reverse {style}"),
         f"  {result.scenario}, seed {result.seed}: ",
-        f"{held} of {plural(len(result.checkers), 'checker')} satisfied, {plural(checks, 'check')}",
+        f"{_judged(result.checkers)}, {plural(checks, 'check')}",
     )
+
+
+def _judged(checkers: Sequence[CheckerResult]) -> str:
+    """How the checkers ended; one that could not tell is not counted as one that failed."""
+    verdicts = [checker.verdict for checker in checkers]
+    held = verdicts.count(Verdict.VALID)
+    if held == len(verdicts):
+        return f"{held} of {plural(held, 'checker')} satisfied"
+    words = {Verdict.UNKNOWN: "could not tell", Verdict.VIOLATED: "violated"}
+    others = [f"{verdicts.count(each)} {word}" for each, word in words.items() if each in verdicts]
+    return ", ".join((f"{held} of {plural(len(verdicts), 'checker')} satisfied", *others))
 
 
 def grid() -> Table:

@@ -86,6 +86,7 @@ def test_comparison_says_row_by_row_which_side_is_better() -> None:
     assert "+5 ms within 0 &#9660; B is worse" in said
     assert "+10 points" in said
     assert "B is better in" in said
+    assert f"{LONG}.status, per 1,000 writes" in said
     assert "tokyo from frankfurt · p50 100 ms 100 ms" in said
 
 
@@ -97,8 +98,12 @@ def test_zero_on_both_sides_is_left_out() -> None:
 
 def test_comparison_with_one_seed_is_never_clear() -> None:
     rows = [replace(row, spread=None) for row in comparison().rows]
-    said = text_of(render_comparison_page(replace(comparison(), rows=rows)))
+    page = render_comparison_page(replace(comparison(), rows=rows))
+    said = text_of(page)
     assert "unknown: one seed" in said
+    assert "One seed cannot tell" in said
+    assert "banner tone-unknown" in page
+    assert "by more than chance." not in said
     assert "B is worse" not in said
 
 

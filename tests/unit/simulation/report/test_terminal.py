@@ -117,3 +117,10 @@ def test_json_of_a_fault_names_its_kind() -> None:
     said = as_json(result(faults=(cut(1.0, 2.0, "a>b"),)))
     assert said["faults"][0]["kind"] == "cut"
     assert said["figures"]["incidents"][0]["title"] == "cut a, b"
+
+
+def test_checkers_that_could_not_tell_are_not_counted_as_failures() -> None:
+    idle = [checker(name, verdict=Verdict.UNKNOWN, checks=0, note="no reads") for name in ("dots", "clocks")]
+    broken = checker(findings=(Finding(checker="c", anomaly="lost", sentence="It is gone.", at=1.0),))
+    said = printed(render_run(result(checkers=(checker("sessions"), *idle, broken))))
+    assert "1 of 4 checkers satisfied, 2 could not tell, 1 violated" in said
