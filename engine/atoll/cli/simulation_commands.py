@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from atoll.cli.simulation_json import comparison_json, prediction_json, shrunk_j
 from atoll.cli.simulation_progress import counting
 from atoll.cli.simulation_reports import Pages, check_writable, described, run_name, tell_page, write_text
 from atoll.cli.simulation_view import comparison_view, prediction_view, shrunk_view, sweep_view
+from atoll.configuration import load
+from atoll.configuration.problems import unknown
 from atoll.errors import InvalidConfiguration, InvalidValue
 from atoll.simulation.campaign import comparison, prediction, runs, shrinking, sweep
 from atoll.simulation.campaign.case import Case
@@ -22,6 +24,7 @@ from atoll.simulation.campaign.isolated import Isolated, RunLost
 from atoll.simulation.campaign.seeds import Job
 from atoll.simulation.campaign.selection import Selection, configuration_fingerprint, select_for, select_one
 from atoll.simulation.campaign.token import ReplayToken
+from atoll.simulation.network.latency import LatencyTable
 from atoll.simulation.real.calibration import calibrate
 from atoll.simulation.report.comparison_page import render_comparison_page
 from atoll.simulation.report.page import render_page
@@ -220,20 +223,45 @@ def to_predict(scenario: str | None, config: Path | None, latency: Path | None, 
         return select_one(scenario, config)
     if config is None:
         raise InvalidValue("predict for what? name a scenario, or give your configuration with --config atoll.toml")
-    return read_scenario(_around(latency, places), config.stem, file=Path("predict.toml"), configuration=config)
+    given = _given_places(places)
+    _check_places(config, latency, given)
+    return read_scenario(_around(latency, given), config.stem, file=Path("predict.toml"), configuration=config)
 
 
-def _around(latency: Path | None, places: Sequence[str]) -> str:
+def _given_places(pairs: Sequence[str]) -> dict[str, str]:
+    given = {}
+    for pair in pairs:
+        region, sign, place = pair.partition("=")
+        if not (region and sign and place):
+            raise InvalidValue(f"--place {pair!r} is not REGION=PLACE; for example: --place eu=frankfurt")
+        given[region] = place
+    return given
+
+
+def _check_places(config: Path, latency: Path | None, given: Mapping[str, str]) -> None:
+    """Raises :class:`InvalidValue`, in words of the command line, unless every region is at a known place."""
+    table = LatencyTable.built_in() if latency is None else LatencyTable.read(latency)
+    regions = load(config).settings.regions
+    for region, place in given.items():
+        if region not in regions:
+            raise InvalidValue(f"--place {region}={place}: {unknown('region', region, regions)}")
+        if place not in table.places:
+            raise InvalidValue(f"--place {region}={place}: {unknown('place', place, table.places)}")
+    if lost := [region for region in regions if region not in given and region not in table.places]:
+        say = " ".join(f"--place {region}=PLACE" for region in lost)
+        raise InvalidValue(
+            f"where {'is' if len(lost) == 1 else 'are'} {', '.join(lost)}? say {say}; places in {table.name}: "
+            f"{', '.join(table.places)}"
+        )
+
+
+def _around(latency: Path | None, places: Mapping[str, str]) -> str:
     """A scenario of no story: traffic of every kind on the ring of a configuration."""
     lines = ["[network]"]
     if latency is not None:
         lines.append(f"latency = {toml_value(str(latency.resolve()))}")
     lines.append("[network.locations]")
-    for pair in places:
-        region, sign, place = pair.partition("=")
-        if not (region and sign and place):
-            raise InvalidValue(f"--place {pair!r} is not REGION=PLACE; for example: --place eu=frankfurt")
-        lines.append(f"{toml_value(region)} = {toml_value(place)}")
+    lines += [f"{toml_value(region)} = {toml_value(place)}" for region, place in places.items()]
     return "\n".join(lines) + "\n"
 
 

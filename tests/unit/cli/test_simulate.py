@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 from dataclasses import replace
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.unit.simulation.campaign import worlds
+from tests.unit.simulation.report import campaigns
 
 from atoll.cli import application, simulation_commands
+from atoll.cli.simulation_view import comparison_view
 from atoll.simulation.campaign import runs
 from atoll.simulation.campaign.runs import Runner
 from atoll.simulation.real.calibration import Calibration, Figure
@@ -231,6 +235,29 @@ def test_prediction_needs_a_configuration_alone(atoll: Atoll, here: Path) -> Non
     assert found["limits"]
 
 
+@pytest.mark.parametrize(
+    ("places", "says"),
+    [
+        (["--place", "us=dallas"], "where is eu? say --place eu=PLACE; places in latency-ibm"),
+        (["--place", "eu=frankfurt", "--place", "us=mars"], "--place us=mars: no place 'mars'"),
+        (["--place", "uk=frankfurt"], "--place uk=frankfurt: no region 'uk'"),
+    ],
+)
+def test_prediction_asks_for_places_in_words_of_the_command_line(
+    places: list[str], says: str, atoll: Atoll, here: Path
+) -> None:
+    (here / "atoll.toml").write_text(RING)
+    found = atoll.json(worlds.run_well, "predict", "--config", "atoll.toml", *places, code=2)
+    assert says in found["error"]["message"]
+
+
+def test_configuration_given_for_a_scenario_is_told_what_is_missing(atoll: Atoll, here: Path) -> None:
+    (here / "atoll.toml").write_text(RING)
+    found = atoll.json(worlds.run_well, "compare", "atoll.toml", "storm.toml", code=2)
+    assert "--scenario NAME" in found["error"]["message"]
+    assert "\n" not in found["error"]["message"]
+
+
 def test_comparison_of_a_scenario_with_itself_differs_nowhere(atoll: Atoll, here: Path) -> None:
     found = atoll.json(worlds.run_well, "compare", "storm.toml", "storm.toml", "--seeds", "3", "--jobs", "1", code=0)
     assert found["rows"]
@@ -239,6 +266,19 @@ def test_comparison_of_a_scenario_with_itself_differs_nowhere(atoll: Atoll, here
     said = atoll(worlds.run_well, "compare", "storm.toml", "storm.toml", "--seeds", "3", "--jobs", "1", code=0)
     assert "0 of" in said
     assert "differ by more than chance" in said
+
+
+def test_comparison_names_the_unit_of_rows_that_are_rates() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(comparison_view(campaigns.comparison()))
+    assert isinstance(console.file, io.StringIO)
+    assert "status, per 1,000 writes" in console.file.getvalue()
+
+
+def test_comparison_of_one_seed_says_that_it_cannot_tell(atoll: Atoll, here: Path) -> None:
+    said = atoll(worlds.run_well, "compare", "storm.toml", "storm.toml", "--seeds", "1", "--jobs", "1", code=0)
+    assert "one seed cannot tell" in said
+    assert "differ by more than chance" not in said
 
 
 def test_run_on_real_processes_shows_the_run_and_how_near_its_simulation_was(

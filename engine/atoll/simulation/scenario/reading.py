@@ -78,6 +78,11 @@ def read_scenario(text: str, name: str, *, file: Path | None = None, configurati
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidConfiguration(f"{where}: not valid TOML: {error}") from error
+    if {"regions", "collections"} & document.keys():
+        raise InvalidConfiguration(
+            f"{where}: this is the configuration of a ring and no scenario: say what is to happen to it, with "
+            f"--scenario NAME in `compare` and with a scenario before --config {where} elsewhere"
+        )
     problems = Problems(where)
     table = validated(ScenarioTable, expanded(document, problems), problems)
     problems.raise_any()
