@@ -125,7 +125,7 @@ def replay(
 ) -> None:
     """Repeat a run exactly, and write its page with a timeline around the violation.
 
-    [bold]atoll simulate replay r1:0.1.0:3f9c2e81:3.11:calm-sea:9a7c12d0:42:5e[/]
+    [bold]atoll simulate replay r1:0.1.0:3f9c2e81:3.11:calm-sea:9a7c12d0:42:93[/]
 
     A token of another version, scenario or configuration is refused: it would be another run.
     """

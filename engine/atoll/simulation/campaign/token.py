@@ -1,6 +1,6 @@
 """Replay tokens: one word that names a run so exactly that it can be repeated, or refused for a reason.
 
-``r1:0.1.0:3f9c2e81:3.11:atlantic-cable-cut:9a7c12d0:42:5e`` is form, version of Atoll, fingerprint of its source,
+``r1:0.1.0:3f9c2e81:3.11:atlantic-cable-cut:9a7c12d0:42:c0`` is form, version of Atoll, fingerprint of its source,
 Python, scenario, fingerprint of the scenario, seed and check digits; with a configuration its fingerprint comes
 before the check digits. Times of machines, process identifiers and hash seeds have no part in a run, and none here.
 """
@@ -99,6 +99,8 @@ class ReplayToken:
         """
         self.check_version()
         now = ReplayToken.of(scenario, self.seed, configuration)
+        if not anyway:
+            self._check_code(now)
         if self.scenario != now.scenario or self.scenario_hash != now.scenario_hash:
             raise InvalidConfiguration(
                 f"the token is of scenario {self.scenario} {self.scenario_hash}, and what was found is "
@@ -106,8 +108,9 @@ class ReplayToken:
             )
         if self.configuration != configuration:
             raise InvalidConfiguration(_configuration_differs(self.configuration, configuration))
-        if anyway:
-            return
+
+    def _check_code(self, now: ReplayToken) -> None:
+        """First of all, for scenarios come with the code and are mostly changed together with it."""
         if self.python != now.python:
             raise InvalidConfiguration(
                 f"the token is of Python {self.python} and this is {now.python}, whose runs may differ: "

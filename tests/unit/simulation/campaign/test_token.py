@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from tests.unit.simulation.campaign.worlds import scenario
 
 from atoll import __version__
+from atoll.cli.commands import simulate
 from atoll.errors import InvalidConfiguration
-from atoll.simulation.campaign import fingerprints
+from atoll.simulation.campaign import fingerprints, token
 from atoll.simulation.campaign.token import ReplayToken
 from atoll.simulation.network.latency import LatencyTable
 
@@ -69,6 +71,17 @@ def test_token_of_other_code_is_refused_unless_tried_anyway(token: ReplayToken, 
     with pytest.raises(InvalidConfiguration, match=f"{says}.* --anyway"):
         token.check(scenario())
     token.check(scenario(), anyway=True)
+
+
+def test_token_of_other_code_and_another_scenario_names_the_code() -> None:
+    with pytest.raises(InvalidConfiguration, match="of source code 00000000"):
+        replace(TOKEN, source="00000000").check(scenario(text="title = 'y'"))
+
+
+@pytest.mark.parametrize("document", [token.__doc__, simulate.replay.__doc__])
+def test_example_of_a_token_is_one(document: str) -> None:
+    (example,) = re.findall(r"r1:[\w.:-]+", document)
+    assert ReplayToken.parse(example).seed == 42
 
 
 def test_token_of_an_edited_scenario_is_refused_always() -> None:
