@@ -36,8 +36,11 @@ class LatencyTable:
         """The table in a CSV file. Raises :class:`InvalidConfiguration` naming file, line, fault and fix."""
         try:
             text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidConfiguration(f"cannot read the latency table {path}: {error}") from error
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise InvalidConfiguration(f"cannot read the latency table {path}: {why}; correct its path") from error
+        except UnicodeDecodeError as error:
+            raise InvalidConfiguration(f"cannot read the latency table {path}: it is no UTF-8 text") from error
         return cls.parse(text, str(path))
 
     @classmethod
