@@ -64,7 +64,14 @@ def title_of(faults: Sequence[Fault]) -> str:
     word = (faults[0].story or faults[0].kind).replace("_", " ")
     if " " in faults[0].story:
         return word
-    return f"{word} {listed(dict.fromkeys(end for fault in faults for end in _ends(fault)), most=4)}"
+    return f"{word} {listed(_done_to(faults), most=4)}"
+
+
+def _done_to(faults: Sequence[Fault]) -> list[str]:
+    """What the faults have an end at; of a region that is isolated from all others that region alone."""
+    ends = list(dict.fromkeys(end for fault in faults for end in _ends(fault)))
+    shared = [end for end in ends if all(end in _ends(fault) for fault in faults)]
+    return shared if faults[0].story == "isolate" and len(shared) == 1 else ends
 
 
 def merged(among: Sequence[Incident], title: str) -> Incident:

@@ -35,6 +35,12 @@ def test_crashes_of_two_nodes_are_two_incidents() -> None:
     assert [each.title for each in found] == ["crash node tokyo/n1", "crash node tokyo/n2"]
 
 
+def test_isolated_region_is_named_without_those_it_is_isolated_from() -> None:
+    links = ["frankfurt>dallas", "dallas>frankfurt", "frankfurt>tokyo", "tokyo>frankfurt"]
+    (found,) = incidents([cut(10.0, 5.0, link, story="isolate") for link in links])
+    assert found.title == "isolate frankfurt"
+
+
 def test_told_sentence_is_the_title() -> None:
     (found,) = incidents([cut(1.0, 1.0, "a>b", story="the anchor of a ship")])
     assert found.title == "the anchor of a ship"
