@@ -160,7 +160,7 @@ MUTANTS = (
         name="sent-and-denied",
         bug="the caller of a write that was sent is told at the deadline that nothing was written",
         promise="I1",
-        scenario="slow-disk-in-dallas",
+        scenario="forgotten-prepared-transaction",
         seconds=20.0,
         replacements=[Replacement(Pending, "why_late", _why_late_if_unsent)],
     ),
