@@ -23,12 +23,6 @@ class Runner(Protocol):
     ) -> RunResult: ...
 
 
-class Planner(Protocol):
-    """Makes the plan of a seed, as :func:`atoll.simulation.scenario.planning.make_plan` does."""
-
-    def __call__(self, scenario: Scenario, seed: int) -> Plan: ...
-
-
 def findings_of(result: RunResult) -> Sequence[Finding]:
     """What the checkers found, the earliest first; only of checkers whose verdict is *violated*."""
     found = [

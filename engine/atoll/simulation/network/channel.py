@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _BACKOFF_FACTOR: Final = 1.6
 _BACKOFF_SPREAD: Final = 0.2
 _TIMED_OUT: Final = "connection attempt timed out before receiving SETTINGS frame"
-_CLOSED: Final = Status(StatusCode.CANCELLED, "Channel closed.")
 
 
 class SimulatedChannel(aio.Channel):

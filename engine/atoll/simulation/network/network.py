@@ -8,12 +8,12 @@ comes from streams of the loop that belong to the network alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from atoll.ids import RegionName
 from atoll.rpc.channels import ChannelFactory
 from atoll.simulation.limits import NODE_ROUND_TRIP_MS
+from atoll.simulation.naming import region_of
 from atoll.simulation.network.channel import SimulatedChannel
 from atoll.simulation.network.connection import REFUSED, End, Owner
 from atoll.simulation.network.frames import Answer, Frame, Knock, payload_bytes
@@ -44,7 +44,6 @@ class Network:
         self,
         loop: SimulationLoop,
         settings: NetworkSettings,
-        regions_of: Callable[[str], RegionName],
         observer: Observer | None = None,
     ) -> None:
         self.loop = loop
@@ -57,7 +56,6 @@ class Network:
         self.dark: dict[str, bool] = {}
         """Hosts without power."""
         self._settings = settings
-        self._region_of = regions_of
         self._observer = observer
         self._links: dict[tuple[str, str], Link] = {}
         self._resets: Counter[tuple[str, str]] = Counter()
@@ -185,7 +183,7 @@ class Network:
 
     def link(self, source: Host, target: Host) -> Link:
         """The link that packets from one host to another take."""
-        here, there = self._region_of(source.name), self._region_of(target.name)
+        here, there = region_of(source.name), region_of(target.name)
         locations = self._settings.locations
         if here != there and here in locations and there in locations:
             return self._between(here, there)
@@ -264,15 +262,10 @@ class Network:
         self.loop.trace.note("drop", way.source.name, label, way.target.name, getattr(frame, "number", 0))
 
     def _observe_carried(self, way: Way, method: str, payload: bytes) -> None:
-        source, target = self._region_of(way.source.name), self._region_of(way.target.name)
+        source, target = region_of(way.source.name), region_of(way.target.name)
         if source != target and self._observer is not None:
             at = self.loop.now()
             self._observer.observe(Carried(at=at, source=source, target=target, method=method, payload=payload))
-
-
-def region_before_slash(host: str) -> RegionName:
-    """The region of a host by the usual names: ``frankfurt/n1``."""
-    return RegionName(host.partition("/")[0])
 
 
 def _one_way_ms(settings: NetworkSettings, source: RegionName, target: RegionName) -> float:

@@ -228,8 +228,3 @@ def _worst_origin(matrix: Matrix, reader: RegionName) -> str:
     """The spread towards the origin that the reader knew least of, by the 99th percentile."""
     row = matrix.get(reader, {})
     return two_durations(max(row.values(), key=lambda found: found.p99)) if row else NOTHING
-
-
-def unsatisfied(result: RunResult) -> str:
-    """The names of the checkers that were not satisfied, for one line."""
-    return listed(checker.checker for checker in result.checkers if checker.verdict is not Verdict.VALID)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from atoll.simulation.history import Entry
+from atoll.simulation.naming import region_of
 from atoll.simulation.report.findings import moment_of
 from atoll.simulation.report.incidents import Incident
 from atoll.simulation.result import RunResult, TraceEvent
@@ -89,11 +90,6 @@ def window(result: RunResult, found: Sequence[Incident], finding: Finding | None
         left_out=len(within) - len(kept),
         blank=_blank(kept, dropped, began, ended),
     )
-
-
-def region_of(lane: str) -> str:
-    """The region of a host, or of a region itself."""
-    return lane.partition("/")[0]
 
 
 def _first_moment(events: Sequence[TraceEvent], found: Sequence[Incident]) -> float:

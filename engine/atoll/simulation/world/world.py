@@ -36,7 +36,7 @@ class World:
         self.topology: Topology = scenario.topology
         self.client_kind = client_kind
         self._doors = 0
-        self.network = Network(loop, scenario.network, region_of, observer)
+        self.network = Network(loop, scenario.network, observer)
         for region in self.topology.regions.values():
             for node in region.nodes:
                 self.network.place(node.grpc, loop.host(f"{region.name}/{node.name}"))
@@ -125,8 +125,3 @@ class World:
             entropy=host.entropy,
             tokens=split_token(token),
         )
-
-
-def region_of(host: str) -> RegionName:
-    """The region of a host by its name."""
-    return RegionName(host.partition("/")[0])

@@ -13,7 +13,7 @@ from atoll.ids import RegionName
 from atoll.simulation.loop.event_loop import SimulationLoop
 from atoll.simulation.loop.leaks import guarded
 from atoll.simulation.network.latency import LatencyTable
-from atoll.simulation.network.network import Network, region_before_slash
+from atoll.simulation.network.network import Network
 from atoll.simulation.observations import Observer
 from atoll.simulation.scenario.scenario import NetworkSettings
 
@@ -33,7 +33,7 @@ class World:
         self.loop = SimulationLoop(seed=seed, record=True)
         places = {region: str(region) for region in (FRANKFURT, LONDON, SYDNEY)}
         network = NetworkSettings(table=TABLE, locations=places, **{"jitter": 0.0, **settings})
-        self.network = Network(self.loop, network, region_before_slash, observer)
+        self.network = Network(self.loop, network, observer)
         self.client = self.loop.host("frankfurt/n1")
         self.server = self.loop.host("london/n1")
         self.service = Service()

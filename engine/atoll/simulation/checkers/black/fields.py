@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -132,11 +132,3 @@ def elements_of(read: Entry) -> Sequence[Any]:
     if read.value is None:
         return ()
     return read.value if isinstance(read.value, (tuple, list)) else (read.value,)
-
-
-def first_by_value(entries: Iterable[Entry]) -> Mapping[Any, Entry]:
-    """For each argument the first entry that has it."""
-    found: dict[Any, Entry] = {}
-    for entry in entries:
-        found.setdefault(same(entry.planned.argument), entry)
-    return found

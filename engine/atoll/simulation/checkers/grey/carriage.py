@@ -18,6 +18,7 @@ from atoll.instant import Timestamp
 from atoll.replication.messages import BatchPart
 from atoll.replication.rows import Row, decode_rows
 from atoll.rpc.codec.replication import read_stream_message
+from atoll.simulation.naming import region_of
 from atoll.simulation.observations import Carried
 
 
@@ -75,8 +76,3 @@ class Carriage:
                     ),
                 )
         return ()
-
-
-def region_of(host: str) -> RegionName:
-    """The region of a host by its name, which begins with it."""
-    return RegionName(host.partition("/")[0])

@@ -13,11 +13,11 @@ from typing import Any
 from atoll.crdt.packing import pack
 from atoll.ids import Origin, RecordId, RegionName, ZoneName
 from atoll.keyspace.position import HASH_BYTES, zone_of
-from atoll.simulation.checkers.grey.carriage import region_of
 from atoll.simulation.checkers.grey.checker import Check, Commit, Look, told
 from atoll.simulation.checkers.grey.ledger import Ledger
 from atoll.simulation.checkers.grey.writes import Assignment, Membership, RecordedWrite
 from atoll.simulation.limits import NEEDLE_BYTES_MIN, NEEDLES_PER_ZONE_MAX
+from atoll.simulation.naming import region_of
 from atoll.simulation.observations import Applied, Carried
 
 

@@ -13,11 +13,12 @@ from markupsafe import Markup
 
 from atoll.ids import RegionName
 from atoll.simulation.history import Entry
+from atoll.simulation.naming import region_of
 from atoll.simulation.report.drawing.rows import LEFT, RIGHT, WIDTH, time_axis
 from atoll.simulation.report.drawing.scale import BrokenScale
 from atoll.simulation.report.drawing.svg import element, group, line, picture, rectangle, shortened, text
 from atoll.simulation.report.incidents import Incident
-from atoll.simulation.report.timeline import Window, region_of
+from atoll.simulation.report.timeline import Window
 from atoll.simulation.result import TraceEvent
 
 LANE = 26.0
